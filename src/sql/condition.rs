@@ -86,9 +86,12 @@ impl<'a> Translator<'a> {
             Condition::All(all) => self.halved(all, true, &mut |it, condition| it.condition(condition, base)),
             Condition::Any(any) => self.alternatives(any, base),
             Condition::Not(condition) => self.whole(|it| {
-                it.statement.push("NOT (");
+                // The negation of a comparison with a null document would be null.
+                let (begin, end) =
+                    if it.mapping.columns_decide { ("NOT COALESCE((", "), FALSE)") } else { ("NOT (", ")") };
+                it.statement.push(begin);
                 let inner = it.condition(condition, base);
-                it.statement.push(")");
+                it.statement.push(end);
                 // The negation of a superset would miss resources.
                 if inner == Pushdown::Exact { inner } else { Pushdown::No }
             }),
@@ -176,6 +179,7 @@ impl<'a> Translator<'a> {
             Base::Resource => self.document(attribute),
             _ => None,
         };
+        let from = from.filter(|_| !(self.mapping.columns_decide && column.is_some()));
         let Some(from) = from else { return self.of(column, test) };
         let mark = self.statement.mark();
         if self.of(column, test) == Pushdown::Exact {
@@ -205,6 +209,9 @@ impl<'a> Translator<'a> {
     /// The document, if it contains the attribute.
     pub(super) fn document(&self, attribute: AttributeId) -> Option<Json> {
         let source = self.source.as_deref()?;
+        if self.mapping.columns_decide && self.mapping.find(attribute).is_some() {
+            return None;
+        }
         self.mapping.has_in_document(attribute).then(|| Json::new(source))
     }
 

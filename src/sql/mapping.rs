@@ -44,6 +44,9 @@ pub struct Mapping {
     pub(super) indexed: Option<Vec<AttributeId>>,
     /// Whether an index of the document serves containment.
     pub(super) contained: bool,
+    /// Whether the document is missing or outdated for some resources: the value of an attribute with a column is in the
+    /// column only.
+    pub(super) columns_decide: bool,
 }
 
 impl Mapping {
@@ -75,6 +78,7 @@ impl Mapping {
             lookups: Vec::new(),
             indexed: None,
             contained: false,
+            columns_decide: false,
         }
     }
 
@@ -124,6 +128,12 @@ impl Mapping {
     #[must_use]
     pub fn contained(mut self) -> Self {
         self.contained = true;
+        self
+    }
+
+    /// Declares that the document is null for some resources, and outdated where an attribute has a column.
+    pub(super) fn with_deciding_columns(mut self) -> Self {
+        self.columns_decide = true;
         self
     }
 

@@ -293,6 +293,9 @@ impl Translator<'_> {
             return self.fits(sort, &scalar).then_some(scalar);
         }
         let column = self.mapping.find(attribute).map(Scalar::column).filter(|scalar| self.fits(sort, scalar));
+        // The id is always text, also where a key of another type is compared.
+        let id = (attribute == AttributeId::ID).then(|| Scalar::column(&self.mapping.id));
+        let column = column.or_else(|| id.filter(|scalar| self.fits(sort, scalar)));
         column.or_else(|| {
             let index = self.mapping.index_of(self.statement.dialect, route);
             Some(Scalar::computed(self.first(self.document(attribute)?, route), index))

@@ -312,8 +312,9 @@ fn whole_test(form: Form, dialect: Dialect, operator: Operator, operand: &Compar
         }
         // `lower()` of most databases knows ASCII only. The text of other letters can be equal for the core and different
         // for the database.
-        (Form::Lower { agrees }, Comparand::Folded(text))
-            if operator == Operator::Eq && (agrees || text.is_ascii()) =>
+        // An empty text in the column is no value.
+        (Form::Lower { agrees }, Comparand::Folded(text) | Comparand::Exact(text))
+            if operator == Operator::Eq && (agrees || text.is_ascii()) && !text.is_empty() =>
         {
             exact(text_test(operator, Cow::Borrowed(text)))
         }

@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use self::{
     change::Commit,
-    new_id::{Ids, NewNumber, Numbers, deleted},
+    filters::LowerCase,
+    new_id::{Ids, NewNumber, deleted},
     read::{Fetch, Locate, Referrers},
     tables::{Tables, TypeTable},
 };
@@ -85,7 +86,6 @@ pub struct TableStore<D> {
     database: D,
     tables: Arc<Tables>,
     hooks: Arc<dyn Hooks>,
-    numbers: Arc<Numbers>,
 }
 
 impl<D> TableStore<D> {
@@ -99,7 +99,7 @@ impl<D> TableStore<D> {
     ///
     /// When a layout is incomplete.
     pub fn migrations(dialect: Dialect, layouts: impl IntoIterator<Item = Layout>) -> Result<Vec<String>, LayoutError> {
-        Ok(migration::statements(&Tables::new(dialect, layouts, false)?))
+        Ok(migration::statements(&Tables::new(dialect, layouts, LowerCase::Ascii)?))
     }
 }
 
@@ -112,10 +112,10 @@ impl<D: Database> TableStore<D> {
     /// When a layout is incomplete, the tables do not fit the layouts, or the database does not answer.
     pub async fn open(database: D, layouts: impl IntoIterator<Item = Layout>) -> Result<Self, StartError> {
         let dialect = database.dialect();
-        let tables = Tables::new(dialect, layouts, false)?;
-        let agrees = start::check(&database, &tables).await?;
-        let tables = Arc::new(tables.with_lower(agrees));
-        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks), numbers: Arc::default() })
+        let tables = Tables::new(dialect, layouts, LowerCase::Ascii)?;
+        let lower = start::check(&database, &tables).await?;
+        let tables = Arc::new(tables.with_lower(lower));
+        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
     }
 
     /// Adds the host's [hooks](Hooks), which run in the transaction of each commit.
@@ -251,7 +251,7 @@ impl<D: Database> Store for TableStore<D> {
                 return Ok(Some(id));
             }
         }
-        match NewNumber::of(table, &self.numbers) {
+        match NewNumber::of(table) {
             Some(work) => Ok(Some(self.database.write(work).await.map_err(|failed| failed.error)?)),
             None => Ok(None),
         }

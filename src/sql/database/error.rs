@@ -24,6 +24,9 @@ pub enum DatabaseError {
     /// available.
     #[error("the transaction lost a race")]
     Busy,
+    /// A foreign key refused a change: the other row is missing, or refers to this row.
+    #[error("a foreign key refuses the change")]
+    ForeignKey(#[source] Box<dyn Error + Send + Sync>),
     /// The database cannot work now.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -56,8 +59,8 @@ impl DatabaseError {
     ) -> Self {
         match code {
             "23505" => Self::Unique { constraint: constraint.unwrap_or_default().to_owned(), source: source.into() },
-            // 23503 is a foreign key: another transaction removed the other row, or added a row that refers to this one.
-            "40001" | "40P01" | "55P03" | "23503" => Self::Busy,
+            "40001" | "40P01" | "55P03" => Self::Busy,
+            "23503" => Self::ForeignKey(source.into()),
             "54000" | "54001" | "54011" | "54023" | "57014" => Self::TooMany,
             _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::Unavailable(source.into()),
             _ => Self::Other(source.into()),
@@ -85,6 +88,7 @@ impl DatabaseError {
         const TOO_BIG: i32 = 18;
         const PRIMARY_KEY: i32 = 1555;
         const UNIQUE: i32 = 2067;
+        const FOREIGN_KEY: i32 = 787;
         const ROW_ID: i32 = 2579;
         // The low byte is the primary code.
         match (code, code & 0xff) {
@@ -92,6 +96,7 @@ impl DatabaseError {
                 let constraint = message.strip_prefix("UNIQUE constraint failed: ").unwrap_or(message).to_owned();
                 Self::Unique { constraint, source: source.into() }
             }
+            (FOREIGN_KEY, _) => Self::ForeignKey(source.into()),
             (_, BUSY | LOCKED) => Self::Busy,
             (_, INTERRUPTED | TOO_BIG) => Self::TooMany,
             (_, IO | FULL | CANNOT_OPEN) => Self::Unavailable(source.into()),
@@ -108,6 +113,9 @@ impl DatabaseError {
             Self::Unique { constraint, source } => {
                 StoreError::backend(format!("the layout does not declare the constraint `{constraint}`: {source}"))
             }
+            Self::ForeignKey(source) => StoreError::backend(format!(
+                "a foreign key refuses the change: a row of the host refers to the resource ({source})"
+            )),
             Self::Other(source) => StoreError::Backend(source),
         }
     }

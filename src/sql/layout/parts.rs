@@ -102,6 +102,11 @@ impl Parts {
                 return Some("`Writes::SoleLink` needs a `side_table`, which knows the users that SCIM created".into());
             }
         }
+        if self.version == Version::Xmin && self.shared.is_some() {
+            return Some(
+                "`xmin` does not change with the shared user: declare a `version` column or a side table".into(),
+            );
+        }
         if self.restore.is_some() && self.soft_delete.is_none() {
             return Some("`restored_by` needs `soft_delete`".into());
         }

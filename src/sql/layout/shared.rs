@@ -42,6 +42,7 @@ pub struct Shared {
     pub(in crate::sql) initial: Vec<(Name, Initial)>,
     pub(in crate::sql) at_change: Assignments,
     pub(in crate::sql) new_key: Option<Initial>,
+    pub(in crate::sql) linkable: Option<Box<str>>,
 }
 
 impl Shared {
@@ -57,6 +58,7 @@ impl Shared {
             initial: Vec::new(),
             at_change: Vec::new(),
             new_key: None,
+            linkable: None,
         }
     }
 
@@ -72,6 +74,17 @@ impl Shared {
     #[must_use]
     pub fn found_by(mut self, path: &str) -> Self {
         self.found_by = path.into();
+        self
+    }
+
+    /// Restricts the users that a creation may link, by a condition on `u`, such as an invitation or a verified domain.
+    /// The name of another user is taken: the client gets 409.
+    ///
+    /// **Without this condition, the holder of a tenant's API key sees the columns `u.` of every user whose name the
+    /// holder knows.** Declare it, or declare only columns that each tenant may see.
+    #[must_use]
+    pub fn linkable(mut self, condition: &str) -> Self {
+        self.linkable = Some(condition.into());
         self
     }
 

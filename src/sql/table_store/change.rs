@@ -89,7 +89,9 @@ impl Commit {
         tenant: Option<&Param>,
         change: &Change,
     ) -> Result<Locked, StoreError> {
-        let locked = write::lock(session, table, tenant, change.id()).await?.ok_or(StoreError::NotFound)?;
+        let is_deletion = matches!(change, Change::Delete(_));
+        let locked = write::lock(session, table, tenant, change.id(), is_deletion).await?;
+        let locked = locked.ok_or(StoreError::NotFound)?;
         change.check(Some(&locked.version))?;
         Ok(locked)
     }
@@ -111,9 +113,11 @@ impl Commit {
         };
         let explained = |failure: Failure| table.explained(failure);
         if remove::restore(session, table, tenant, &id).await.map_err(explained)? {
-            let locked = write::lock(session, table, tenant, resource.id()).await?;
+            let locked = write::lock(session, table, tenant, resource.id(), false).await?;
             let locked =
                 locked.ok_or_else(|| StoreError::backend("the assignments of `restored_by` restore no row"))?;
+            // A row that the host marked can still be in lists.
+            forget::forget(session, &self.tables, table, tenant, &locked.key).await?;
             write::replace(session, table, tenant, &locked, resource).await.map_err(explained)?;
             self.set_lists(session, table, tenant, &locked.key, entry).await?;
             return Ok(ChangeOutcome::written(write::version(session, table, tenant, &locked.key).await?));

@@ -12,7 +12,7 @@ use crate::{
     patch::ValueEdit,
     schema::AttributeId,
     sql::{
-        database::Session,
+        database::{DatabaseError, Session},
         statement::{Dialect, Param, Statement},
     },
     store::StoreError,
@@ -210,8 +210,14 @@ impl Held<'_> {
         }
         value.key.key_type.is_one_of(&mut insert, &format!("r.{}", value.key.column), &keys);
         // A hidden row, such as that of a deleted user who came back, is already there.
-        insert.push(" ON CONFLICT DO NOTHING");
-        session.execute(&insert).await?;
-        Ok(())
+        let tenant = join.tenant.as_ref().filter(|_| self.tenant.is_some());
+        let tenant = tenant.map(|column| format!("{column}, ")).unwrap_or_default();
+        insert.push(&format!(" ON CONFLICT ({tenant}{}, {}) DO NOTHING", join.holder, join.value));
+        match session.execute(&insert).await {
+            Ok(_) => Ok(()),
+            // Another transaction removed the resource.
+            Err(DatabaseError::ForeignKey(_)) => Err(StoreError::Busy),
+            Err(error) => Err(error.into()),
+        }
     }
 }

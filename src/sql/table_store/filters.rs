@@ -30,12 +30,21 @@ fn tenant_placeholder(dialect: Dialect, key_type: KeyType) -> String {
     }
 }
 
+/// The text for which `lower()` of the database agrees with the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LowerCase {
+    /// Not even ASCII, as with a Turkish collation.
+    Nothing,
+    Ascii,
+    Everything,
+}
+
 /// Makes the mapping of one resource type.
 pub(super) struct Builder<'a> {
     pub(super) dialect: Dialect,
     pub(super) resource_type: &'a Arc<ResourceType>,
     pub(super) parts: &'a Parts,
-    pub(super) lower_agrees: bool,
+    pub(super) lower: LowerCase,
 }
 
 impl Builder<'_> {
@@ -45,7 +54,8 @@ impl Builder<'_> {
         let mut mapping = match parts.side {
             Some(_) => Mapping::documents(resource_type, id, "s.comparable")
                 .with_indexed(parts.searched.iter().copied())
-                .contained(),
+                .contained()
+                .with_deciding_columns(),
             None => Mapping::columns(resource_type, id),
         };
         let (id, key_type) = parts.key.id();
@@ -65,13 +75,20 @@ impl Builder<'_> {
 
     fn column(&self, lens: &Lens, attribute: AttributeId) -> Column {
         let name = lens.field.column.qualified();
+        // An empty text is no value. Only `eq` keeps an index of the column, so the core evaluates the rest.
+        let is_exact = matches!(lens.field.form, Form::Text(Comparison::Exact));
+        if lens.field.is_not_null && is_exact && self.resource_type.compares_exactly(attribute) {
+            return Column::lower(name, true);
+        }
         let is_text = |text: String| if self.dialect == Dialect::Postgres { format!("{text}::text") } else { text };
         match &lens.field.form {
             Form::Text(Comparison::Copy(copy)) if !self.resource_type.compares_exactly(attribute) => {
                 Column::folded(copy.qualified())
             }
-            Form::Text(Comparison::Lower) if !self.resource_type.compares_exactly(attribute) => {
-                Column::lower(format!("lower({name})"), self.lower_agrees)
+            Form::Text(Comparison::Lower)
+                if !self.resource_type.compares_exactly(attribute) && self.lower != LowerCase::Nothing =>
+            {
+                Column::lower(format!("lower({name})"), self.lower == LowerCase::Everything)
             }
             Form::Text(Comparison::NoCase) if !self.resource_type.compares_exactly(attribute) => {
                 Column::lower(format!("{name} COLLATE NOCASE"), false)

@@ -21,6 +21,7 @@ pub(super) fn statements(tables: &Tables) -> Vec<String> {
             "CREATE TABLE IF NOT EXISTS scim_version (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL)"
                 .to_owned(),
             "INSERT OR IGNORE INTO scim_version (id, last) VALUES (1, 0)".to_owned(),
+            "CREATE TABLE IF NOT EXISTS scim_number (name TEXT PRIMARY KEY, last INTEGER NOT NULL)".to_owned(),
         ],
     };
     for table in &tables.all {
@@ -47,8 +48,14 @@ pub(super) fn trigger_names(tables: &Tables) -> Vec<String> {
 fn named(parts: &[&str]) -> String {
     let joined = parts.join("_");
     let plain = joined.chars().map(|char| if char.is_ascii_alphanumeric() { char.to_ascii_lowercase() } else { '_' });
-    // PostgreSQL cuts names after 63 bytes.
-    format!("scim_{}", plain.collect::<String>()).chars().take(63).collect()
+    let name = format!("scim_{}", plain.collect::<String>());
+    // PostgreSQL cuts names after 63 bytes: a long name ends in its hash (FNV-1a).
+    if name.len() <= 63 {
+        return name;
+    }
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = joined.bytes().fold(0x811c_9dc5, step);
+    format!("{}_{hash:08x}", name.chars().take(54).collect::<String>())
 }
 
 struct Writer<'a> {
@@ -62,7 +69,7 @@ impl Writer<'_> {
         let Some(side) = &parts.side else { return };
         let key = parts.key.key_type.column_type(self.dialect);
         let (tenant, primary) = match &parts.tenant {
-            Some((_, key_type)) => (format!("tenant {} NOT NULL, ", key_type.column_type(self.dialect)), "tenant, key"),
+            Some((_, key_type)) => (format!("tenant {} NOT NULL, ", key_type.column_type(self.dialect)), "key, tenant"),
             None => (String::new(), "key"),
         };
         let (version, json) = match self.dialect {
@@ -70,7 +77,7 @@ impl Writer<'_> {
             Dialect::Sqlite => ("INTEGER NOT NULL DEFAULT 0", "TEXT"),
         };
         all.push(format!(
-            "CREATE TABLE IF NOT EXISTS {side} ({tenant}key {key} NOT NULL, version {version}, document text NOT NULL, \
+            "CREATE TABLE IF NOT EXISTS {side} ({tenant}key {key} NOT NULL, version {version}, document text, \
              comparable {json} NOT NULL, PRIMARY KEY ({primary}))"
         ));
         if self.dialect == Dialect::Postgres {
@@ -104,7 +111,7 @@ impl Writer<'_> {
         let tenant = tenant.map(|tenant| format!(", tenant {tenant} NOT NULL")).unwrap_or_default();
         all.push(format!("CREATE TABLE IF NOT EXISTS {created} (key {key} PRIMARY KEY{tenant})"));
         let forget = format!("DELETE FROM {created} WHERE key = OLD.{}", shared.key);
-        self.row_trigger(all, &shared.table, "DELETE", &format!("forget_{}", parts.table), Some(forget));
+        self.row_trigger(all, &shared.table, "DELETE", &["forget", self.table.resource_type.name()], Some(forget));
     }
 
     fn short_name(&self, attribute: AttributeId) -> String {
@@ -129,9 +136,9 @@ impl Writer<'_> {
         for (_, join) in &parts.lists {
             let tenant = join.tenant.as_ref().map(|column| format!("{column}, ")).unwrap_or_default();
             let (table, holder, value) = (&join.table, &join.holder, &join.value);
-            let once = named(&[table, "once"]);
+            let once = named(&[table, holder, value, "once"]);
             all.push(format!("CREATE UNIQUE INDEX IF NOT EXISTS {once} ON {table} ({tenant}{holder}, {value})"));
-            let by_value = named(&[table, value]);
+            let by_value = named(&[table, value, "holder"]);
             all.push(format!("CREATE INDEX IF NOT EXISTS {by_value} ON {table} ({tenant}{value}, {holder})"));
         }
     }
@@ -164,35 +171,48 @@ impl Writer<'_> {
         }
     }
 
-    /// The statement that gives the rows of the resource type new versions. `which` is the condition on the key, which
-    /// it names by `KEY`; `tenant` is the tenant's value, if there is one.
-    fn touch(&self, which: &str, tenant: Option<&str>) -> Option<String> {
+    /// The statement that gives rows of the resource type new versions. `which` makes the condition from the key's
+    /// expression, and `tenant` is the tenant's value, if the writing table has it. A row without a row in the side
+    /// table gets one, which has no document: SCIM did not write the row.
+    fn touch(&self, which: &dyn Fn(&str) -> String, tenant: Option<&str>) -> Option<String> {
         let parts = &self.table.parts;
-        let (table, column, key, tenant_column) = match (&parts.version, &parts.side) {
-            (Version::Side, Some(side)) => (side, "version", "key", "tenant"),
-            (Version::Column(column), _) => {
-                let tenant = parts.tenant.as_ref().map_or("", |(column, _)| column);
-                (&parts.table, &**column, &*parts.key.column, tenant)
-            }
-            _ => return None,
-        };
-        let tenant = match tenant {
-            Some(tenant) if parts.tenant.is_some() => format!(" AND {tenant_column} = {tenant}"),
+        let key = &parts.key.column;
+        let of_tenant = |alias: &str| match (&parts.tenant, tenant) {
+            (Some((column, _)), Some(tenant)) => format!(" AND {alias}{column} = {tenant}"),
             _ => String::new(),
         };
-        Some(format!("UPDATE {table} SET {column} = {column} WHERE {}{tenant}", which.replace("KEY", key)))
+        match (&parts.version, &parts.side) {
+            (Version::Side, Some(side)) => {
+                let json = if self.dialect == Dialect::Postgres { "'{}'::jsonb" } else { "'{}'" };
+                let (names, columns) = match &parts.tenant {
+                    Some((column, _)) => ("tenant, key", format!("t.{column}, t.{key}")),
+                    None => ("key", format!("t.{key}")),
+                };
+                Some(format!(
+                    "INSERT INTO {side} ({names}, comparable) SELECT {columns}, {json} FROM {} AS t WHERE {}{} \
+                     ON CONFLICT ({names}) DO UPDATE SET version = {side}.version",
+                    parts.table,
+                    which(&format!("t.{key}")),
+                    of_tenant("t.")
+                ))
+            }
+            (Version::Column(column), _) => {
+                Some(format!("UPDATE {} SET {column} = {column} WHERE {}{}", parts.table, which(key), of_tenant("")))
+            }
+            _ => None,
+        }
     }
 
     fn triggers(&self, all: &mut Vec<String>) {
         let parts = &self.table.parts;
-        let key = &parts.key.column;
+        let (key, name) = (&parts.key.column, self.table.resource_type.name());
         match &parts.version {
             Version::Side => {
                 if let Some(side) = &parts.side {
                     self.versioned(all, side, "version");
                     let tenant = parts.tenant.as_ref().map(|(column, _)| format!("NEW.{column}"));
-                    let touch = self.touch(&format!("KEY = NEW.{key}"), tenant.as_deref());
-                    self.row_trigger(all, &parts.table, "UPDATE", "touch", touch);
+                    let touch = self.touch(&|it| format!("{it} = NEW.{key}"), tenant.as_deref());
+                    self.row_trigger(all, &parts.table, "UPDATE", &["touch", name], touch);
                 }
             }
             Version::Column(column) => {
@@ -200,8 +220,8 @@ impl Writer<'_> {
                 if let Some(side) = &parts.side {
                     let tenant = parts.tenant.as_ref().map(|_| "NEW.tenant");
                     for event in ["INSERT", "UPDATE"] {
-                        let touch = self.touch("KEY = NEW.key", tenant);
-                        self.row_trigger(all, side, event, "touch", touch);
+                        let touch = self.touch(&|it| format!("{it} = NEW.key"), tenant);
+                        self.row_trigger(all, side, event, &["touch"], touch);
                     }
                 }
             }
@@ -210,13 +230,14 @@ impl Writer<'_> {
         if let Some(side) = &parts.side {
             let tenant = parts.tenant.as_ref().map(|(column, _)| format!(" AND tenant = OLD.{column}"));
             let forget = format!("DELETE FROM {side} WHERE key = OLD.{key}{}", tenant.unwrap_or_default());
-            self.row_trigger(all, &parts.table, "DELETE", "forget", Some(forget));
+            self.row_trigger(all, &parts.table, "DELETE", &["forget", name], Some(forget));
         }
         if let Some(shared) = &parts.shared {
-            let linked =
-                format!("KEY IN (SELECT {key} FROM {} WHERE {} = NEW.{})", parts.table, shared.link, shared.key);
+            let linked = |it: &str| {
+                format!("{it} IN (SELECT {key} FROM {} WHERE {} = NEW.{})", parts.table, shared.link, shared.key)
+            };
             let touch = self.touch(&linked, None);
-            self.row_trigger(all, &shared.table, "UPDATE", &format!("touch_{}", parts.table), touch);
+            self.row_trigger(all, &shared.table, "UPDATE", &["touch", name], touch);
         }
         for (_, join) in &parts.lists {
             self.list_triggers(all, join);
@@ -227,18 +248,17 @@ impl Writer<'_> {
     fn versioned(&self, all: &mut Vec<String>, table: &str, column: &str) {
         if self.dialect == Dialect::Postgres {
             let name = named(&[table, "version"]);
-            all.push(format!(
-                "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                 NEW.{column} := nextval('scim_version'); RETURN NEW; END $$"
-            ));
+            all.push(function(&name, &format!("NEW.{column} := nextval('scim_version'); RETURN NEW")));
             all.push(format!("DROP TRIGGER IF EXISTS {name} ON {table}"));
             all.push(format!(
                 "CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
             ));
             return;
         }
-        for (event, condition) in [("INSERT", String::new()), ("UPDATE", format!(" WHEN NEW.{column} IS OLD.{column}"))]
-        {
+        // A host that writes all columns writes an old version back.
+        let is_old =
+            format!(" WHEN NEW.{column} IS OLD.{column} OR NEW.{column} IS NOT (SELECT last FROM scim_version)");
+        for (event, condition) in [("INSERT", String::new()), ("UPDATE", is_old)] {
             let name = named(&[table, "version", event]);
             all.push(format!(
                 "CREATE TRIGGER IF NOT EXISTS {name} AFTER {event} ON {table}{condition} BEGIN \
@@ -248,13 +268,11 @@ impl Writer<'_> {
         }
     }
 
-    fn row_trigger(&self, all: &mut Vec<String>, table: &str, event: &str, role: &str, body: Option<String>) {
+    fn row_trigger(&self, all: &mut Vec<String>, table: &str, event: &str, role: &[&str], body: Option<String>) {
         let Some(body) = body else { return };
-        let name = named(&[table, role, event]);
+        let name = named(&[&[table], role, &[event]].concat());
         if self.dialect == Dialect::Postgres {
-            all.push(format!(
-                "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NULL; END $$"
-            ));
+            all.push(function(&name, &format!("{body}; RETURN NULL")));
             all.push(format!("DROP TRIGGER IF EXISTS {name} ON {table}"));
             all.push(format!("CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"));
         } else {
@@ -262,33 +280,27 @@ impl Writer<'_> {
         }
     }
 
-    /// Triggers on the rows of a list. In PostgreSQL a statement that changes many rows touches the holder once.
+    /// Triggers on the rows of a list. In PostgreSQL a statement that changes many rows touches the holder once. A row
+    /// that moves to another holder touches both.
     fn list_triggers(&self, all: &mut Vec<String>, join: &Join) {
-        for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
+        let holder_type = self.table.resource_type.name();
+        for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")] {
             if self.dialect == Dialect::Sqlite {
                 let tenant = join.tenant.as_ref().map(|column| format!("{row}.{column}"));
-                let touch = self.touch(&format!("KEY = {row}.{}", join.holder), tenant.as_deref());
-                self.row_trigger(all, &join.table, event, "holder", touch);
+                let touch = self.touch(&|it| format!("{it} = {row}.{}", join.holder), tenant.as_deref());
+                self.row_trigger(all, &join.table, event, &[row, holder_type], touch);
                 continue;
             }
-            let which = match &join.tenant {
-                Some(_) => format!("KEY IN (SELECT {} FROM changed WHERE TENANT)", join.holder),
-                None => format!("KEY IN (SELECT {} FROM changed)", join.holder),
-            };
             let parts = &self.table.parts;
-            let tenant_column = match &parts.version {
-                Version::Side => "tenant".to_owned(),
-                _ => parts.tenant.as_ref().map(|(column, _)| column.to_string()).unwrap_or_default(),
+            let alias = if parts.version == Version::Side { "t" } else { &*parts.table };
+            let tenant = match (&join.tenant, &parts.tenant) {
+                (Some(column), Some((tenant, _))) => format!(" WHERE changed.{column} = {alias}.{tenant}"),
+                _ => String::new(),
             };
-            let owner = if parts.version == Version::Side { parts.side.as_deref() } else { Some(&*parts.table) };
-            let tenant = join.tenant.as_ref().zip(owner);
-            let tenant = tenant.map(|(column, owner)| format!("changed.{column} = {owner}.{tenant_column}"));
-            let which = which.replace("TENANT", &tenant.unwrap_or_default());
+            let which = |it: &str| format!("{it} IN (SELECT changed.{} FROM changed{tenant})", join.holder);
             let Some(body) = self.touch(&which, None) else { continue };
-            let name = named(&[&join.table, "holder", event]);
-            all.push(format!(
-                "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NULL; END $$"
-            ));
+            let name = named(&[&join.table, row, holder_type, event]);
+            all.push(function(&name, &format!("{body}; RETURN NULL")));
             all.push(format!("DROP TRIGGER IF EXISTS {name} ON {}", join.table));
             all.push(format!(
                 "CREATE TRIGGER {name} AFTER {event} ON {} REFERENCING {row} TABLE AS changed \
@@ -297,6 +309,15 @@ impl Writer<'_> {
             ));
         }
     }
+}
+
+/// A function of a trigger of PostgreSQL. It has the rights of its owner and finds the tables of the migration,
+/// by the store or by the host.
+fn function(name: &str, body: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+         SET search_path FROM CURRENT AS $$ BEGIN {body}; END $$"
+    )
 }
 
 /// An expression in an index of PostgreSQL is in parentheses; its collation follows them or is inside.

@@ -1,11 +1,6 @@
 //! The id of a new resource, if the store chooses it: the next number of the database, or the id of a deleted row that
 //! the resource restores.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use super::{
     from::from,
     rows::{BYTES, id_text},
@@ -25,31 +20,15 @@ use crate::{
     value::Text,
 };
 
-/// The last number that the store gave for each table of SQLite: the operations of a bulk request get their numbers
-/// before the first row is written.
-#[derive(Debug, Default)]
-pub(super) struct Numbers(Mutex<HashMap<Box<str>, i64>>);
-
-impl Numbers {
-    /// The next number after the largest of the table.
-    fn after(&self, table: &str, largest: i64) -> i64 {
-        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = numbers.entry(table.into()).or_default();
-        *last = largest.max(*last).saturating_add(1);
-        *last
-    }
-}
-
 /// Reserves the number of a new row.
 pub(super) struct NewNumber {
     query: Statement,
     table: Box<str>,
-    numbers: Arc<Numbers>,
 }
 
 impl NewNumber {
     /// `None` if the core chooses the ids of the type.
-    pub(super) fn of(table: &TypeTable, numbers: &Arc<Numbers>) -> Option<Self> {
+    pub(super) fn of(table: &TypeTable) -> Option<Self> {
         if !table.parts.key.is_numbered {
             return None;
         }
@@ -63,10 +42,11 @@ impl NewNumber {
                 query.push(&format!("{name}, {column}))"));
             }
             Dialect::Sqlite => {
-                query.push(&format!("SELECT COALESCE(max({column}), 0) FROM {name}"));
+                query.push(&format!("SELECT max(COALESCE((SELECT max({column}) FROM {name}), 0), "));
+                query.push("COALESCE((SELECT last FROM scim_number WHERE name = ").bind(&**name).push("), 0)) + 1");
             }
         }
-        Some(Self { query, table: name.clone(), numbers: Arc::clone(numbers) })
+        Some(Self { query, table: name.clone() })
     }
 }
 
@@ -78,8 +58,13 @@ impl Work for NewNumber {
         let number = row.as_mut().map(|row| row.integer(0)).transpose()?.flatten();
         let number = number
             .ok_or_else(|| StoreError::backend(format!("the database does not number the rows of `{}`", self.table)))?;
-        let number =
-            if self.query.dialect() == Dialect::Sqlite { self.numbers.after(&self.table, number) } else { number };
+        if self.query.dialect() == Dialect::Sqlite {
+            // No number is given twice, also after its row was deleted.
+            let mut keep = Statement::new(Dialect::Sqlite);
+            keep.push("INSERT INTO scim_number (name, last) VALUES (").bind(&*self.table).push(", ").bind(number);
+            keep.push(") ON CONFLICT (name) DO UPDATE SET last = excluded.last");
+            session.execute(&keep).await?;
+        }
         Ok(number.to_string().as_str().into())
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     resource::Resource,
+    schema::AttributeId,
     sql::{
         database::Session,
         layout::{Assigned, Content, Shared, Writes},
@@ -35,12 +36,21 @@ pub(super) async fn link<S: Session>(
         return Err(StoreError::backend("a shared user is found by a text").into());
     };
     let mut query = Statement::new(table.dialect);
-    query.push(&format!("SELECT CAST(u.{} AS text) FROM {} AS u WHERE ", shared.key, shared.table));
+    let linkable = shared.linkable.as_deref().unwrap_or("TRUE");
+    let key = format!("CAST(u.{} AS text)", shared.key);
+    query.push(&format!("SELECT {key}, ({linkable}) FROM {} AS u WHERE ", shared.table));
     lens.field.push_equal(&mut query, &name);
     if table.dialect == Dialect::Postgres {
         query.push(" FOR NO KEY UPDATE OF u");
     }
-    if let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() {
+    let mut found = session.query(&query, BYTES).await?.into_rows();
+    let is_one = found.len() == 1;
+    if let Some(mut row) = found.pop() {
+        // Of several users with the name, none is certainly the right one.
+        if !is_one || row.boolean(1)? != Some(true) {
+            let attribute = lens.attribute().unwrap_or(AttributeId::ID);
+            return Err(StoreError::NotUnique { attribute }.into());
+        }
         let key = id_text(&mut row, 0).and_then(|key| shared.key_type.parse(&key));
         return Ok(key.ok_or_else(|| StoreError::backend("a shared user without a key"))?);
     }

@@ -3,9 +3,10 @@
 use super::{
     super::{
         database::{Cell, Database, DatabaseError, Session, Work},
-        layout::{Comparison, Form, LayoutError},
+        layout::{Comparison, Form, LayoutError, Parts},
         statement::{Dialect, Param, Statement},
     },
+    filters::LowerCase,
     migration,
     rows::BYTES,
     tables::Tables,
@@ -30,9 +31,9 @@ pub enum StartError {
     Database(#[source] StoreError),
 }
 
-/// Checks the tables. Returns whether `lower()` agrees with the core for every letter, in the collation of every column
-/// that is compared by it.
-pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<bool, StartError> {
+/// Checks the tables. Returns the text for which `lower()` agrees with the core, in the collation of every column that
+/// is compared by it.
+pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<LowerCase, StartError> {
     let mut problems = Vec::new();
     for query in &probes(tables) {
         // Each in a transaction of its own: in PostgreSQL, a failed statement ends its transaction.
@@ -55,13 +56,26 @@ pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<
         return Err(StartError::Mismatch(problems));
     }
     // SQLite's `lower()` and NOCASE know ASCII only.
-    let mut agrees = tables.dialect == Dialect::Postgres;
+    let mut lower = if tables.dialect == Dialect::Postgres { LowerCase::Everything } else { LowerCase::Ascii };
     for statement in lower_probes(tables) {
         let answer = database.read(Probe(statement)).await.map_err(known)?;
-        agrees &= answer.first().is_some_and(|answer| *answer == fold(&cased()));
+        let cased = cased();
+        let found = answer.first().map(String::as_str).unwrap_or_default();
+        let in_ascii = |text: &str| text.chars().take(ASCII_LETTERS).collect::<String>();
+        let agreed = if *found == *fold(&cased) {
+            LowerCase::Everything
+        } else if in_ascii(found) == in_ascii(&fold(&cased)) {
+            LowerCase::Ascii
+        } else {
+            LowerCase::Nothing
+        };
+        lower = lower.min(agreed);
     }
-    Ok(agrees)
+    Ok(lower)
 }
+
+/// The number of letters of ASCII at the beginning of [`cased`].
+const ASCII_LETTERS: usize = 26;
 
 /// The error with its sources: the database's own text names the column that is missing.
 fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
@@ -88,6 +102,11 @@ fn probes(tables: &Tables) -> Vec<Query> {
         let mut statement = table.select(tenant.as_ref());
         statement.push(" AND FALSE");
         all.push(Query { subject: format!("the layout of {name}"), statement });
+        for (owner, columns) in written_columns(&table.parts) {
+            let mut statement = Statement::new(tables.dialect);
+            statement.push(&format!("SELECT {} FROM {owner} WHERE FALSE", columns.join(", ")));
+            all.push(Query { subject: format!("the layout of {name}"), statement });
+        }
         for (_, join) in &table.parts.lists {
             let mut statement = Statement::new(tables.dialect);
             let tenant = join.tenant.iter().map(|column| &**column);
@@ -98,6 +117,28 @@ fn probes(tables: &Tables) -> Vec<Query> {
         }
     }
     all
+}
+
+/// The columns that the store writes, by their table.
+fn written_columns(parts: &Parts) -> Vec<(&str, Vec<&str>)> {
+    let copies = |is_shared: bool| {
+        parts.lenses.iter().filter_map(move |lens| match &lens.field.form {
+            Form::Text(Comparison::Copy(copy)) if copy.is_shared == is_shared => Some(&*copy.column),
+            _ => None,
+        })
+    };
+    let initial = parts.initial.iter().map(|(name, _)| &*name.column);
+    let deleted = parts.soft_delete.iter().flat_map(|(_, assignments)| assignments);
+    let restored = parts.restore.iter().flat_map(|(_, assignments)| assignments);
+    let assigned = deleted.chain(restored).chain(&parts.at_change).map(|(column, _)| &**column);
+    let own = copies(false).chain(initial).chain(assigned).collect();
+    let shared = parts.shared.iter().map(|shared| {
+        let initial = shared.initial.iter().map(|(name, _)| &*name.column);
+        let changed = shared.at_change.iter().map(|(column, _)| &**column);
+        (&*shared.table, [&*shared.key].into_iter().chain(copies(true)).chain(initial).chain(changed).collect())
+    });
+    let all = [(&*parts.table, own)].into_iter().chain(shared);
+    all.filter(|(_, columns): &(&str, Vec<&str>)| !columns.is_empty()).collect()
 }
 
 fn triggers(dialect: Dialect) -> Statement {
@@ -111,7 +152,7 @@ fn triggers(dialect: Dialect) -> Statement {
 
 /// Every letter that folding changes.
 fn cased() -> String {
-    ('\u{80}'..='\u{1ffff}').filter(|char| *fold(char.encode_utf8(&mut [0; 4])) != *char.to_string()).collect()
+    ('A'..='\u{1ffff}').filter(|char| *fold(char.encode_utf8(&mut [0; 4])) != *char.to_string()).collect()
 }
 
 /// The queries that fold all letters by `lower()`, in the collation of a column of PostgreSQL.

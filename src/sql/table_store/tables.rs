@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        layout::{KeyType, Layout, LayoutError, Lens, Parts, Version},
+        layout::{Join, KeyType, Layout, LayoutError, Lens, Parts, Version},
         mapping::Mapping,
         statement::{Dialect, Param, Statement},
     },
-    filters::{Builder, is_comparable},
+    filters::{Builder, LowerCase, is_comparable},
     from::{SideJoin, conditions, from_for_conditions, joined},
 };
 use crate::{
@@ -42,7 +42,7 @@ impl Tables {
     pub(super) fn new(
         dialect: Dialect,
         layouts: impl IntoIterator<Item = Layout>,
-        lower_agrees: bool,
+        lower: LowerCase,
     ) -> Result<Self, LayoutError> {
         let parts: Vec<_> = layouts.into_iter().map(Layout::into_parts).collect::<Result<_, _>>()?;
         for (resource_type, own) in &parts {
@@ -59,14 +59,39 @@ impl Tables {
                 });
             }
         }
-        Ok(Self::of_parts(dialect, &parts, lower_agrees))
+        Self::check_together(&parts)?;
+        Ok(Self::of_parts(dialect, &parts, lower))
     }
 
-    fn of_parts(dialect: Dialect, parts: &[(Arc<ResourceType>, Parts)], lower_agrees: bool) -> Self {
+    /// The rules that several layouts keep together.
+    fn check_together(parts: &[(Arc<ResourceType>, Parts)]) -> Result<(), LayoutError> {
+        for (index, (resource_type, own)) in parts.iter().enumerate() {
+            let refuse =
+                |detail: String| Err(LayoutError { resource_type: resource_type.name().into(), detail: detail.into() });
+            for (other_type, other) in parts.iter().take(index) {
+                let kind = |parts: &Parts| parts.tenant.as_ref().map(|(_, key_type)| *key_type);
+                if kind(own) != kind(other) {
+                    return refuse("all layouts need a tenant column of one type, or none".to_owned());
+                }
+                if own.side.is_some() && own.side == other.side {
+                    return refuse(format!("the layout of {} has the same side table", other_type.name()));
+                }
+            }
+            let is_twice = |(at, (_, join)): &(usize, &(AttributeId, Join))| {
+                own.lists.iter().take(*at).any(|(_, it)| it.table == join.table)
+            };
+            if let Some((_, (_, join))) = own.lists.iter().enumerate().find(is_twice) {
+                return refuse(format!("two lists have the table `{}`", join.table));
+            }
+        }
+        Ok(())
+    }
+
+    fn of_parts(dialect: Dialect, parts: &[(Arc<ResourceType>, Parts)], lower: LowerCase) -> Self {
         let mut all: Vec<TypeTable> = Vec::with_capacity(parts.len());
         for (resource_type, own) in parts {
             let referred = |name: &str| parts.iter().find(|(it, _)| it.name() == name).map(|(_, parts)| parts);
-            let mapping = Builder { dialect, resource_type, parts: own, lower_agrees }.mapping(referred);
+            let mapping = Builder { dialect, resource_type, parts: own, lower }.mapping(referred);
             let touched = own.lenses.iter().filter(|lens| !is_comparable(lens, resource_type));
             let left_to_core = touched.flat_map(Lens::touched).collect();
             let (resource_type, parts) = (Arc::clone(resource_type), own.clone());
@@ -76,11 +101,11 @@ impl Tables {
         Self { dialect, all, sorts }
     }
 
-    /// The same tables, in a database whose `lower()` agrees with the core or does not.
-    pub(super) fn with_lower(self, agrees: bool) -> Self {
+    /// The same tables, in a database whose `lower()` agrees with the core for this text.
+    pub(super) fn with_lower(self, lower: LowerCase) -> Self {
         let dialect = self.dialect;
         let parts: Vec<_> = self.all.into_iter().map(|table| (table.resource_type, table.parts)).collect();
-        Self::of_parts(dialect, &parts, agrees)
+        Self::of_parts(dialect, &parts, lower)
     }
 
     pub(super) fn sorts(&self) -> bool {
@@ -126,6 +151,13 @@ impl TypeTable {
     }
 
     pub(super) fn pushdown(&self, condition: &Condition) -> Pushdown {
+        // A complex attribute with a column below it is neither in the column nor, if the host changes the column, in the
+        // document.
+        let touched = || self.parts.lenses.iter().flat_map(Lens::touched);
+        let is_above = |attribute: &AttributeId| touched().any(|below| self.is_below(below, *attribute));
+        if condition.attributes().iter().any(is_above) {
+            return Pushdown::No;
+        }
         if !self.left_to_core.is_empty() {
             let is_left = |attribute: &AttributeId| {
                 let mut at = *attribute;
@@ -143,6 +175,18 @@ impl TypeTable {
             }
         }
         self.mapping.pushdown(self.dialect, condition)
+    }
+
+    /// Whether an attribute is a sub-attribute of another one, at any depth.
+    fn is_below(&self, attribute: AttributeId, other: AttributeId) -> bool {
+        let mut at = attribute;
+        while at != AttributeId::ROOT {
+            at = self.resource_type.parent(at);
+            if at == other {
+                return at != AttributeId::ROOT;
+            }
+        }
+        false
     }
 
     /// Whether the database can sort by every attribute that a client can name.

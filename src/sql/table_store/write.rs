@@ -12,7 +12,7 @@ use crate::{
     schema::AttributeId,
     sql::{
         database::{DatabaseError, Session},
-        layout::{Assigned, Content, Lens, Version},
+        layout::{Assigned, Content, Lens, Name, Version, Writes},
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
@@ -84,13 +84,21 @@ pub(super) async fn lock<S: Session>(
     table: &TypeTable,
     tenant: Option<&Param>,
     id: &str,
+    is_deletion: bool,
 ) -> Result<Option<Locked>, StoreError> {
     let Some(id) = table.id_type().parse(id) else { return Ok(None) };
     if table.dialect == Dialect::Postgres {
         // First the lock alone: a query that waits for a lock reads the other tables in their old state.
         let mut lock = table.lockable(tenant);
         table.push_id(&mut lock, &id);
-        lock.push(if table.parts.shared.is_some() { " FOR NO KEY UPDATE OF r, u" } else { " FOR NO KEY UPDATE OF r" });
+        // A deletion excludes a transaction that adds the resource to a list, and locks it by FOR KEY SHARE.
+        lock.push(if is_deletion { " FOR UPDATE OF r" } else { " FOR NO KEY UPDATE OF r" });
+        match &table.parts.shared {
+            // A host that adds a link with a foreign key locks the user by FOR KEY SHARE.
+            Some(shared) if shared.writes == Writes::SoleLink => lock.push(" FOR UPDATE OF u"),
+            Some(_) => lock.push(" FOR NO KEY UPDATE OF u"),
+            None => &mut lock,
+        };
         if session.query(&lock, BYTES).await?.into_rows().is_empty() {
             return Ok(None);
         }
@@ -200,9 +208,9 @@ async fn update<S: Session>(
     let parts = &table.parts;
     let mut own: Vec<(&str, Assigned)> = Vec::new();
     let mut shared: Vec<(&str, Assigned)> = Vec::new();
-    let mut decided: Vec<&str> = Vec::new();
+    let mut decided: Vec<&Name> = Vec::new();
     for (lens, before) in parts.lenses.iter().zip(contents) {
-        let column = &*lens.field.column.column;
+        let column = &lens.field.column;
         // Of two fields with one column, the first decides.
         if decided.contains(&column) || lens.field.is_read_only {
             continue;

@@ -102,6 +102,44 @@ fn restored_rows_need_a_soft_deletion() {
 }
 
 #[test]
+fn layouts_fit_together() {
+    let [user, group] = types();
+    let users =
+        || Layout::of(&user, "account", Key::text("id")).field("userName", Field::text("login").unique("login"));
+    let groups = || {
+        Layout::of(&group, "team", Key::text("id"))
+            .list("members", Join::table("member").holder("team").value("account", "User"))
+    };
+    for (layouts, expected) in [
+        (
+            [users().tenant("org", KeyType::Integer).side_table("a"), groups().side_table("b")],
+            "all layouts need a tenant column of one type, or none",
+        ),
+        ([users().side_table("a"), groups().side_table("a")], "the layout of User has the same side table"),
+        (
+            [
+                users().side_table("a"),
+                groups().list("members", Join::table("member").holder("team").value("other", "User")).side_table("b"),
+            ],
+            "two lists have the table `member`",
+        ),
+        (
+            [
+                users()
+                    .shared(Shared::table("person", "id", KeyType::Text).linked_by("person"))
+                    .side_table("a")
+                    .version_by_xmin(),
+                groups().side_table("b"),
+            ],
+            "`xmin` does not change with the shared user",
+        ),
+    ] {
+        let found = refusal(layouts);
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+}
+
+#[test]
 fn the_migration_has_a_side_table_indexes_and_triggers() {
     for (dialect, table) in [
         (Dialect::Postgres, "CREATE TABLE IF NOT EXISTS scim_account (key bigint NOT NULL, version bigint NOT NULL"),

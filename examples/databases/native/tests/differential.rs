@@ -1,5 +1,7 @@
 //! A layout with every kind of column answers random requests as the store in memory does.
 //!
+//! After rows that the host writes, the database evaluates filters and orders as the core does.
+//!
 //! Both stores get the same requests through a service provider with the same ids and the same clock. Each answer must
 //! be the same: creations, replacements, patches, deletions, filters, orders and pages.
 
@@ -20,7 +22,10 @@ use scim_core::{
         database::Database,
         layout::{Field, Initial, Join, Key, KeyType, Layout},
     },
-    store::{MemoryStore, RequestContext, Store, TenantId},
+    store::{
+        self, Capabilities, Change, ChangeOutcome, CommitError, MemoryStore, Page, RequestContext, RequestedAttributes,
+        Scan, Store, StoreError, Stored, TenantId,
+    },
     value::Text,
 };
 use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
@@ -409,6 +414,67 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
+/// A store on the same tables whose database evaluates no condition and no order: the core does.
+struct Unaided<D>(TableStore<D>);
+
+impl<D: Database> Store for Unaided<D> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().with_sort(false).with_total(false).with_backward(false)
+    }
+
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: store::Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.0.get(context, key, requested).await
+    }
+
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.0.scan(context, scan).await
+    }
+
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        self.0.commit(context, batch).await
+    }
+}
+
+/// Rows that the host writes: new ones, and other values in columns of resources that SCIM wrote.
+const HOST_WRITES: &str = "
+    INSERT INTO person (nr, org, login, login_folded, shown, nick, job, job_folded, sso_id, status, mail, whole_name, made, changed,
+        code, level, allowed, kind, secret) VALUES
+        (500001, '10000000-0000-4000-8000-000000000001', 'Bob', 'bob', 'Éva', NULL, '', NULL, NULL, 1, 'ann', 'Ann Doe', 1, 1,
+            'ann', 3, TRUE, 'sso', 'h1'),
+        (500002, '10000000-0000-4000-8000-000000000001', 'zoe', 'zoe', NULL, 'bob', 'Guide', 'guide', 'ann', -127, NULL, NULL, 2,
+            2, NULL, NULL, NULL, 'sso', 'h2'),
+        (500003, '10000000-0000-4000-8000-000000000001', 'root', 'root', 'bob', NULL, '', NULL, NULL, 1, NULL, NULL, 3, 3,
+            NULL, NULL, NULL, 'hand', 'h3');
+    UPDATE person SET shown = 'BOB', whole_name = 'Bob Éva', mail = 'straße', level = 2 WHERE nr % 3 = 0;
+    UPDATE person SET nick = NULL, sso_id = 'bob', job = '', job_folded = NULL, status = 1 WHERE nr % 5 = 0;";
+
+/// Compares filters and orders in the database with those in the core, on the same rows.
+async fn compare_lists<D: Database + Clone>(database: D, registry: Registry) -> Result<(), Anything> {
+    let dialect = database.dialect();
+    let aided = Side::new(TableStore::open(database.clone(), layouts(&registry, dialect)?).await?, registry.clone())?;
+    let unaided = Side::new(Unaided(TableStore::open(database, layouts(&registry, dialect)?).await?), registry)?;
+    let context = RequestContext::new(TenantId::new("10000000-0000-4000-8000-000000000001")?);
+    let mut numbers = Numbers::new(12);
+    let (mut compared, mut found) = (0, 0);
+    while compared < rounds() / 5 {
+        let (method, target, body) = request(&mut numbers, &[], &[], 0);
+        if !target.starts_with("/Users?") {
+            continue;
+        }
+        let expected = unaided.send(&context, method, &target, &body).await;
+        assert_eq!(expected, aided.send(&context, method, &target, &body).await, "{target}");
+        compared += 1;
+        found += usize::from(expected.1["totalResults"].as_u64().is_some_and(|total| total > 0));
+    }
+    assert!(found > compared / 4, "{found} of {compared} filters find something");
+    Ok(())
+}
+
 async fn compare<D: Database>(database: D, registry: Registry) -> Result<(), Anything> {
     let dialect = database.dialect();
     let declared = Side::new(TableStore::open(database, layouts(&registry, dialect)?).await?, registry.clone())?;
@@ -449,7 +515,9 @@ async fn a_layout_on_sqlite_answers_as_the_store_in_memory() -> Result<(), Anyth
     for statement in TableStore::<()>::migrations(Dialect::Sqlite, layouts(&registry, Dialect::Sqlite)?)? {
         database.execute_batch(&statement)?;
     }
-    Box::pin(compare(database, registry)).await
+    Box::pin(compare(database.clone(), registry.clone())).await?;
+    database.execute_batch(HOST_WRITES)?;
+    Box::pin(compare_lists(database, registry)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -461,7 +529,9 @@ async fn a_layout_on_postgresql_answers_as_the_store_in_memory() -> Result<(), A
     for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts(&registry, Dialect::Postgres)?)? {
         client.batch_execute(&statement).await?;
     }
-    Box::pin(compare(Postgres(pool.clone()), registry)).await?;
+    Box::pin(compare(Postgres(pool.clone()), registry.clone())).await?;
+    client.batch_execute(HOST_WRITES).await?;
+    Box::pin(compare_lists(Postgres(pool.clone()), registry)).await?;
     client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
     Ok(())
 }
