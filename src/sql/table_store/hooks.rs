@@ -31,9 +31,9 @@ use crate::{
 ///     fn writes(&self, context: &RequestContext, event: &Event, dialect: Dialect) -> Vec<Statement> {
 ///         let mut outbox = Statement::new(dialect);
 ///         outbox.push("INSERT INTO outbox (organization, event) VALUES (").bind(context.tenant().as_str());
-///         outbox.push(", ").bind(event.to_json()).push(")");
+///         outbox.push(", ").bind(&*String::from_utf8_lossy(&event.to_json())).push(")");
 ///         let mut sessions = Statement::new(dialect);
-///         sessions.push("DELETE FROM session WHERE account = ").bind(event.id());
+///         sessions.push("DELETE FROM session WHERE account = ").bind(event.resource_id());
 ///         if event.ends_access() { vec![outbox, sessions] } else { vec![outbox] }
 ///     }
 /// }
