@@ -115,9 +115,10 @@ step_hosts() {
     say "hosts: $(grep -c '^test .* ok$' "$work/hosts.log") passed"
 }
 
-# The adapters for drivers, and the layouts of applications: packages of their own.
+# The adapters for drivers, and the layouts of applications: packages of their own. They share the target directory of
+# the workspace, since most of their dependencies are the same.
 step_databases() {
-    local manifest target=${CARGO_TARGET_DIR:-target}/databases
+    local manifest target=${CARGO_TARGET_DIR:-target}
     for manifest in examples/databases/Cargo.toml examples/databases/sqlx/Cargo.toml; do
         cargo fmt --manifest-path "$manifest" --all --check
         cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings

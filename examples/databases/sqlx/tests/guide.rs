@@ -96,7 +96,7 @@ async fn the_store_kit_passes_on_sqlite() -> Result<(), Anything> {
     }
     let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
     let store = TableStore::open(SqlitePools { writer, readers }, layouts(&registry, Dialect::Sqlite)?).await?;
-    let report = StoreKit::new(store, registry, 1).with_many(2_000).run_all().await;
+    let report = StoreKit::new(store, registry, 1).with_many(300).run_all().await;
     assert!(report.is_passed(), "{report}");
     Ok(())
 }
@@ -118,7 +118,7 @@ async fn the_store_kit_passes_on_postgresql() -> Result<(), Anything> {
         pool.execute(&*statement).await?;
     }
     let store = TableStore::open(PostgresPool(pool.clone()), layouts(&registry, Dialect::Postgres)?).await?;
-    let report = StoreKit::new(store, registry, 1).with_many(2_000).run_all().await;
+    let report = StoreKit::new(store, registry, 1).with_many(300).run_all().await;
     pool.execute(&*format!("DROP SCHEMA {schema} CASCADE")).await?;
     assert!(report.is_passed(), "{report}");
     Ok(())
