@@ -24,9 +24,10 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 
 pub(crate) use self::{
+    access::assign,
     defaults::is_assigned,
     hidden::strip,
-    order::compare_keys,
+    order::{compare_keys, main_element},
     read::{
         List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
         read_value,

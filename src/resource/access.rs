@@ -73,7 +73,7 @@ impl Resource {
             let (expected, found) = (type_name(&self.resource_type, attribute), value_name(&value));
             return Err(ResourceError::new(ResourceErrorKind::Type { expected, found }, path));
         }
-        Ok(assign(&self.resource_type, &mut self.root, attribute, Some(value)))
+        Ok(self.assign(attribute, Some(value)))
     }
 
     /// Removes the value of the attribute at a path, and returns the value. A complex attribute that loses its
@@ -84,7 +84,13 @@ impl Resource {
     /// When the schema has no such attribute, or the attribute is a sub-attribute of a list's elements.
     pub fn unset(&mut self, path: &str) -> Result<Option<Value>, ResourceError> {
         let attribute = self.single(path)?;
-        Ok(assign(&self.resource_type, &mut self.root, attribute, None))
+        Ok(self.assign(attribute, None))
+    }
+
+    /// Sets or removes the value of an attribute that is not in a list, and removes complex attributes that become
+    /// empty. Returns the old value.
+    pub(crate) fn assign(&mut self, attribute: AttributeId, value: Option<Value>) -> Option<Value> {
+        assign(&self.resource_type, &mut self.root, attribute, value)
     }
 
     /// The attribute at a path, if it has a single value or a list.
@@ -104,7 +110,7 @@ fn resolve(resource_type: &ResourceType, path: &str) -> Option<AttributeId> {
 }
 
 /// Sets or removes the value of an attribute, and removes complex attributes that become empty.
-pub(super) fn assign(
+pub(crate) fn assign(
     resource_type: &ResourceType,
     root: &mut Object,
     attribute: AttributeId,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Resource, access::assign};
+use super::Resource;
 use crate::{schema::DefaultValue, value::Value};
 
 impl Resource {
@@ -34,7 +34,7 @@ impl Resource {
             let Some(default) = resource_type.attribute(attribute).default_value() else { continue };
             if !is_assigned(self.value(attribute)) {
                 missed = true;
-                assign(&resource_type, &mut self.root, attribute, Some(value(default)));
+                self.assign(attribute, Some(value(default)));
             }
         }
         missed

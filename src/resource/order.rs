@@ -159,11 +159,7 @@ impl Sort {
         let mut found = root.get(*route.next()?)?;
         loop {
             if let Value::List(values) = found {
-                let is_primary = |value: &&Value| {
-                    let object = value.as_object().zip(self.primary);
-                    object.and_then(|(object, primary)| object.get(primary)) == Some(&Value::Boolean(true))
-                };
-                found = values.iter().find(is_primary).or(values.first())?;
+                found = values.get(main_element(values, self.primary))?;
             }
             match route.next() {
                 Some(next) => found = found.as_object()?.get(*next)?,
@@ -196,6 +192,15 @@ impl Sort {
             _ => Ordering::Equal,
         }
     }
+}
+
+/// The index of the element that counts: the primary one, or else the first.
+pub(crate) fn main_element(elements: &[Value], primary: Option<AttributeId>) -> usize {
+    let is_primary = |element: &Value| {
+        let object = element.as_object().zip(primary);
+        object.and_then(|(object, primary)| object.get(primary)) == Some(&Value::Boolean(true))
+    };
+    elements.iter().position(is_primary).unwrap_or_default()
 }
 
 /// A resource without a value is last in ascending order (RFC 7644 §3.4.2.3).

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::random::Random;
 use crate::{
     fold::fold,
-    resource::Resource,
+    resource::{Resource, assign},
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
     value::{Decimal, Object, Value},
 };
@@ -153,7 +153,7 @@ fn required(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource
     }
     for &attribute in resource_type.unique_attributes() {
         if resource_type.attribute(attribute).data_type() == AttributeType::String {
-            set(resource_type, &mut root, attribute, text(name));
+            assign(resource_type, &mut root, attribute, Some(text(name)));
         }
     }
     let mut resource = Resource::from_object(Arc::clone(resource_type), root);
@@ -217,41 +217,17 @@ fn value_of(resource_type: &ResourceType, attribute: AttributeId, name: &str) ->
     }
 }
 
-/// Puts a value into the attribute and creates the complex values above it.
-pub(super) fn set(resource_type: &ResourceType, root: &mut Object, attribute: AttributeId, value: Value) {
-    let parent = resource_type.parent(attribute);
-    if parent == AttributeId::ROOT {
-        root.insert(attribute, value);
-        return;
-    }
-    let top = resource_type.parent(parent);
-    let outer = if top == AttributeId::ROOT { Some(&mut *root) } else { object_in(root, top) };
-    if let Some(object) = outer.and_then(|outer| object_in(outer, parent)) {
-        object.insert(attribute, value);
-    }
-}
-
 /// Puts a value into the attribute, or removes the value of the attribute.
 pub(super) fn put(resource_type: &ResourceType, root: &mut Object, attribute: AttributeId, value: Option<Value>) {
     let parent = resource_type.parent(attribute);
     match value {
-        Some(value) => set(resource_type, root, attribute, value),
+        Some(value) => drop(assign(resource_type, root, attribute, Some(value))),
         None if parent == AttributeId::ROOT => drop(root.remove(attribute)),
         None => {
             if let Some(Value::Complex(outer)) = root.get_mut(parent) {
                 outer.remove(attribute);
             }
         }
-    }
-}
-
-fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object> {
-    if !matches!(object.get(attribute), Some(Value::Complex(_))) {
-        object.insert(attribute, Value::Complex(Object::new()));
-    }
-    match object.get_mut(attribute) {
-        Some(Value::Complex(object)) => Some(object),
-        _ => None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
     store::RequestContext,
-    value::{Object, Value},
+    value::Value,
 };
 
 /// The access of clients to resources that were not created through SCIM.
@@ -169,7 +169,7 @@ impl Ownership {
         let resource_type = Arc::clone(resource.resource_type());
         let Some(marked) = self.of(&resource_type) else { return false };
         let is_managed = marked.made_by_scim.matches(resource.root());
-        [Some(marked.marker), marked.record].into_iter().flatten().for_each(|mark| unset(resource, mark));
+        [Some(marked.marker), marked.record].into_iter().flatten().for_each(|mark| drop(resource.assign(mark, None)));
         is_managed
     }
 
@@ -219,7 +219,7 @@ impl Policy for Ownership {
     fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
         let resource_type = Arc::clone(resource.resource_type());
         if let Some(marked) = self.of(&resource_type) {
-            set(resource, marked.marker);
+            resource.assign(marked.marker, Some(Value::Boolean(true)));
         }
     }
 
@@ -227,7 +227,10 @@ impl Policy for Ownership {
         let Some(marked) = self.of(before.resource_type()).filter(|_| self.is_adoptable(context, before)) else {
             return false;
         };
-        [Some(marked.marker), marked.record].into_iter().flatten().for_each(|mark| set(after, mark));
+        [Some(marked.marker), marked.record]
+            .into_iter()
+            .flatten()
+            .for_each(|mark| drop(after.assign(mark, Some(Value::Boolean(true)))));
         true
     }
 
@@ -252,39 +255,6 @@ impl Policy for Ownership {
 
 fn is_set(resource: &Resource, mark: AttributeId) -> bool {
     resource.value(mark).and_then(Value::as_bool) == Some(true)
-}
-
-/// Makes the boolean attribute true.
-fn set(resource: &mut Resource, mark: AttributeId) {
-    let parent = resource.resource_type().parent(mark);
-    let root = resource.root_mut();
-    if parent == AttributeId::ROOT {
-        root.insert(mark, Value::Boolean(true));
-        return;
-    }
-    if !matches!(root.get(parent), Some(Value::Complex(_))) {
-        root.insert(parent, Value::Complex(Object::new()));
-    }
-    if let Some(Value::Complex(object)) = root.get_mut(parent) {
-        object.insert(mark, Value::Boolean(true));
-    }
-}
-
-/// Removes the boolean attribute, and the attribute that contains it if nothing else is left there.
-fn unset(resource: &mut Resource, mark: AttributeId) {
-    let parent = resource.resource_type().parent(mark);
-    let root = resource.root_mut();
-    root.remove(mark);
-    let is_empty = match root.get_mut(parent) {
-        Some(Value::Complex(object)) => {
-            object.remove(mark);
-            object.is_empty()
-        }
-        _ => false,
-    };
-    if is_empty {
-        root.remove(parent);
-    }
 }
 
 /// Returns whether the attribute is a singular boolean that clients cannot set and that filters can use.

@@ -6,9 +6,9 @@ use super::{
     field::{Content, Field},
 };
 use crate::{
-    resource::Resource,
+    resource::{Resource, main_element},
     schema::{AttributeId, ResourceType},
-    value::{Object, Value},
+    value::Value,
 };
 
 /// A field and its attributes.
@@ -89,8 +89,9 @@ impl Lens {
             Shows::One(attribute) => self.field.content(resource.value(attribute)),
             Shows::Element { list, part } => {
                 let elements = resource.root().get(list).map(Value::elements).unwrap_or_default();
-                let index = main_element(resource.resource_type(), list, elements)?;
-                self.field.content(elements.get(index)?.as_object()?.get(part))
+                let primary = resource.resource_type().conventional(list).primary;
+                let element = elements.get(main_element(elements, primary))?;
+                self.field.content(element.as_object()?.get(part))
             }
             Shows::Name { given, family, formatted } => {
                 let text = |attribute| resource.value(attribute).and_then(Value::as_str);
@@ -109,7 +110,7 @@ impl Lens {
         match self.shows {
             Shows::One(attribute) => {
                 let value = content.and_then(|content| self.field.value(content));
-                set(resource, attribute, value);
+                resource.assign(attribute, value);
             }
             Shows::Element { list, part } => {
                 let value = content.and_then(|content| self.field.value(content));
@@ -128,86 +129,36 @@ impl Lens {
                     None => (None, None),
                 };
                 let text = |text: &str| Value::String(text.into());
-                set(resource, given, first.map(text));
-                set(resource, family, rest.map(text));
+                resource.assign(given, first.map(text));
+                resource.assign(family, rest.map(text));
                 if let Some(formatted) = formatted {
-                    set(resource, formatted, name.as_deref().filter(|name| !name.is_empty()).map(text));
+                    resource.assign(formatted, name.as_deref().filter(|name| !name.is_empty()).map(text));
                 }
             }
         }
     }
 }
 
-/// The index of the primary element, or else of the first element.
-fn main_element(resource_type: &ResourceType, list: AttributeId, elements: &[Value]) -> Option<usize> {
-    let is_primary = |element: &Value| {
-        let primary = resource_type.conventional(list).primary;
-        primary.and_then(|primary| element.as_object()?.get(primary)?.as_bool()) == Some(true)
-    };
-    elements.iter().position(is_primary).or((!elements.is_empty()).then_some(0))
-}
-
 /// Sets a part of the main element. The element comes into being with the value and goes with it.
 fn show_element(resource: &mut Resource, list: AttributeId, part: AttributeId, value: Option<Value>) {
-    let resource_type = std::sync::Arc::clone(resource.resource_type());
-    let primary = resource_type.conventional(list).primary;
+    let primary = resource.resource_type().conventional(list).primary;
     let root = resource.root_mut();
     let mut elements = match root.remove(list) {
         Some(Value::List(elements)) => elements,
         Some(element) => vec![element],
         None => Vec::new(),
     };
-    match (main_element(&resource_type, list, &elements), value) {
-        (Some(index), Some(value)) => {
-            if let Some(Value::Complex(element)) = elements.get_mut(index) {
-                element.insert(part, value);
-            }
-        }
-        (Some(index), None) => drop(elements.remove(index)),
+    let index = main_element(&elements, primary);
+    match (elements.get_mut(index), value) {
+        (Some(Value::Complex(element)), Some(value)) => drop(element.insert(part, value)),
+        (Some(_), None) => drop(elements.remove(index)),
         (None, Some(value)) => {
             let primary = primary.map(|primary| (primary, Value::Boolean(true)));
             elements.push(Value::Complex([(part, value)].into_iter().chain(primary).collect()));
         }
-        (None, None) => {}
+        (Some(_), Some(_)) | (None, None) => {}
     }
     if !elements.is_empty() {
         root.insert(list, Value::List(elements));
-    }
-}
-
-/// Sets or removes the value of a singular attribute, with the complex attributes above it.
-fn set(resource: &mut Resource, attribute: AttributeId, value: Option<Value>) {
-    let resource_type = std::sync::Arc::clone(resource.resource_type());
-    let mut route = vec![];
-    let mut at = resource_type.parent(attribute);
-    while at != AttributeId::ROOT {
-        route.push(at);
-        at = resource_type.parent(at);
-    }
-    set_below(resource.root_mut(), &route, attribute, value);
-}
-
-/// `route` has the complex attributes above the attribute, the outermost last.
-fn set_below(object: &mut Object, route: &[AttributeId], attribute: AttributeId, value: Option<Value>) {
-    let Some((outer, rest)) = route.split_last() else {
-        match value {
-            Some(value) => drop(object.insert(attribute, value)),
-            None => drop(object.remove(attribute)),
-        }
-        return;
-    };
-    if !matches!(object.get(*outer), Some(Value::Complex(_))) {
-        if value.is_none() {
-            return;
-        }
-        object.insert(*outer, Value::Complex(Object::new()));
-    }
-    let mut is_empty = false;
-    if let Some(Value::Complex(inner)) = object.get_mut(*outer) {
-        set_below(inner, rest, attribute, value);
-        is_empty = inner.is_empty();
-    }
-    if is_empty {
-        object.remove(*outer);
     }
 }

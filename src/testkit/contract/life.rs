@@ -8,11 +8,11 @@ use std::sync::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    super::samples::{moment, put, set, text},
+    super::samples::{moment, text},
     Failure, Kit, Random, RequestContext, ResourceType, SignIn, Stop, Store, check, failed,
 };
 use crate::{
-    message::SearchRequest,
+    message::{BULK_REQUEST, PATCH_OP, SearchRequest},
     protocol::{Request, Response},
     provider::{Clock, IdSource, Options, ServiceProvider},
     schema::{AttributeId, AttributeType, DefaultValue, Mutability},
@@ -129,9 +129,9 @@ impl<'a, S: Store> Client<'a, S> {
         root.remove(AttributeId::ID);
         root.remove(AttributeId::META);
         root.insert(AttributeId::EXTERNAL_ID, text(external_id));
-        set(&self.resource_type, root, self.unique, text(name));
+        resource.assign(self.unique, Some(text(name)));
         if let Some(attribute) = self.active {
-            put(&self.resource_type, root, attribute, active.map(Value::Boolean));
+            resource.assign(attribute, active.map(Value::Boolean));
         }
         resource.to_json()
     }
@@ -175,11 +175,11 @@ impl<'a, S: Store> Client<'a, S> {
     ) -> Result<(), Stop> {
         let path = format!("/{}/{}", self.resource_type.endpoint(), user.id);
         let response = if in_bulk {
-            let uri = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
             let data =
                 if body.is_empty() { String::new() } else { format!(r#","data":{}"#, String::from_utf8_lossy(body)) };
-            let bulk =
-                format!(r#"{{"schemas":["{uri}"],"Operations":[{{"method":"{method}","path":"{path}"{data}}}]}}"#);
+            let bulk = format!(
+                r#"{{"schemas":["{BULK_REQUEST}"],"Operations":[{{"method":"{method}","path":"{path}"{data}}}]}}"#
+            );
             self.send(context, "POST", "/Bulk", bulk.as_bytes()).await
         } else {
             self.send(context, method, &path, body).await
@@ -281,8 +281,7 @@ pub(super) fn external_id(name: &str) -> String {
 
 /// The PatchOp message with one operation.
 pub(super) fn patch(operation: &str) -> Vec<u8> {
-    let uri = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-    format!(r#"{{"schemas":["{uri}"],"Operations":[{{{operation}}}]}}"#).into_bytes()
+    format!(r#"{{"schemas":["{PATCH_OP}"],"Operations":[{{{operation}}}]}}"#).into_bytes()
 }
 
 /// The user that a response to a POST reports.

@@ -1,7 +1,7 @@
 //! Creations that share values with another resource: with its name in another tenant, and with its address.
 
 use super::{
-    super::samples::{put, set, text},
+    super::samples::{put, text},
     Expect, Failure, Kit, RequestContext, Resource, Stop, Store, StoreError, check, create, delete, failed,
 };
 use crate::{
@@ -91,7 +91,7 @@ fn shared(resource_type: &ResourceType) -> Vec<AttributeId> {
 /// Gives a resource an external id and, if its type has `emails`, an address.
 fn give_values(resource: &mut Resource, mail: &str) {
     let resource_type = std::sync::Arc::clone(resource.resource_type());
-    set(&resource_type, resource.root_mut(), AttributeId::EXTERNAL_ID, text(mail));
+    resource.assign(AttributeId::EXTERNAL_ID, Some(text(mail)));
     let emails = resource_type.child(AttributeId::ROOT, "emails");
     if let Some((emails, value)) = emails.and_then(|emails| Some((emails, resource_type.value_of(emails)?))) {
         let element = Value::Complex(Object::from_iter([(value, text(mail))]));

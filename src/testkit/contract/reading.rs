@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::samples::{HOSTILE, moment, reference, set, text},
+    super::samples::{HOSTILE, moment, reference, text},
     Expect, Failure, Key, Kit, RequestContext, RequestedAttributes, Resource, Stop, Store, check, create, delete,
     failed, held, replace, sorted,
 };
@@ -45,7 +45,7 @@ async fn long_text<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, id: &st
     let resource_type = &kit.samples.subject;
     let mut resource = kit.samples.subject(id, "long");
     let long = "0123456789abcdef".repeat(4_096);
-    set(resource_type, resource.root_mut(), AttributeId::EXTERNAL_ID, text(&long));
+    resource.assign(AttributeId::EXTERNAL_ID, Some(text(&long)));
     kit.write_one(context, "text of 64 KiB is kept", create(resource.clone())).await?;
     differs(&resource, &kit.existing(context, resource_type, id, "text of 64 KiB").await?.resource)
 }
