@@ -16,9 +16,9 @@ use std::{
 };
 
 use self::{
-    given_ids::{GivenIds, given_ids},
+    given_ids::given_ids,
     order::groups,
-    step::{Step, Work},
+    step::{GivenIds, Step, Work},
 };
 use super::{
     access::Action,

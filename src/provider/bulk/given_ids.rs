@@ -1,12 +1,9 @@
 //! The ids that the store gives to the creations of a bulk request. They must be known before the references to the new
 //! resources are resolved.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
-use super::step::{Step, Work};
+use super::step::{GivenIds, Step, Work};
 use crate::{
     error::Error,
     provider::{access::Action, service_provider::ServiceProvider},
@@ -14,11 +11,7 @@ use crate::{
     resource::Resource,
     schema::ResourceType,
     store::{RequestContext, Store},
-    value::Text,
 };
-
-/// The ids that the store gives, by the index of the operation, or the error of the operation.
-pub(super) type GivenIds = HashMap<usize, Result<Text, Error>>;
 
 /// Asks the store about each creation. An operation that is refused anyway is left out.
 pub(super) async fn given_ids<S: Store>(

@@ -68,12 +68,15 @@ impl Step<'_> {
     }
 }
 
+/// The ids that the store gives, by the index of the operation, or the error of the operation.
+pub(super) type GivenIds = HashMap<usize, Result<Text, Error>>;
+
 /// Interprets the operations of a request, as far as possible without the store. `given` has the ids that the
 /// store gives to creations; all other creations get ids of the core's.
 pub(super) fn steps<'a, S: Store>(
     provider: &ServiceProvider<S>,
     request: &'a BulkRequest<'_>,
-    given: &mut HashMap<usize, Result<Text, Error>>,
+    given: &mut GivenIds,
     tolerance: &mut Tolerance,
 ) -> Vec<Step<'a>> {
     let mut bulk_ids = BulkIds::new();
