@@ -21,13 +21,13 @@ mod start;
 mod tables;
 mod write;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use self::{
     change::Commit,
     filters::LowerCase,
-    new_id::{Ids, NewNumber, deleted},
-    read::{Fetch, Locate, Referrers},
+    new_id::{NewNumber, deleted},
+    read::{Fetch, Locate, Referrers, Texts},
     tables::{Tables, TypeTable},
 };
 pub use self::{hooks::Hooks, start::StartError};
@@ -169,21 +169,12 @@ impl<D: Database> Store for TableStore<D> {
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let (index, table) = self.table(scan.resource_type)?;
         let tenant = table.tenant(context)?;
-        let mut query = table.select_matching(tenant.as_ref(), scan.filter);
         let unmapped = StoreError::backend;
-        if !scan.filter.is_empty() {
-            query.push(" AND ");
-            query.filter(table.mapping(), scan.filter).map_err(unmapped)?;
-        }
+        let mut query = table.matching(tenant.as_ref(), scan.filter).map_err(unmapped)?;
         query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
         let mut work = Fetch::new(&self.tables, index, tenant.clone(), query, scan.requested).within(scan.window);
         if scan.count {
-            let mut count = table.count(tenant.as_ref(), scan.filter);
-            if !scan.filter.is_empty() {
-                count.push(" AND ");
-                count.filter(table.mapping(), scan.filter).map_err(unmapped)?;
-            }
-            work = work.with_count(count);
+            work = work.with_count(table.count(tenant.as_ref(), scan.filter).map_err(unmapped)?);
         }
         self.read(work).await
     }
@@ -237,7 +228,7 @@ impl<D: Database> Store for TableStore<D> {
         if page.more {
             return Err(StoreError::TooMany);
         }
-        let by_id: std::collections::HashMap<&str, &Arc<Resource>> =
+        let by_id: HashMap<&str, &Arc<Resource>> =
             page.items.iter().map(|stored| (stored.resource.id(), &stored.resource)).collect();
         Ok(ids.iter().map(|id| by_id.get(id).map(|resource| Arc::clone(resource))).collect())
     }
@@ -246,9 +237,9 @@ impl<D: Database> Store for TableStore<D> {
         let (_, table) = self.table(resource.resource_type())?;
         let tenant = table.tenant(context)?;
         if let Some(query) = deleted(table, tenant.as_ref(), resource) {
-            let found = self.read(Ids(query)).await?;
-            if let Some(id) = found.into_iter().next() {
-                return Ok(Some(id));
+            // Of two deleted rows, none is certainly the right one.
+            if let [id] = &*self.read(Texts(query)).await? {
+                return Ok(Some(id.as_str().into()));
             }
         }
         match NewNumber::of(table) {

@@ -1,6 +1,7 @@
 //! The parts of a declared layout, and the rules that a complete layout keeps.
 
 use super::{
+    super::statement::{Param, Statement},
     field::{Assignments, Name},
     initial::Initial,
     join::Join,
@@ -83,7 +84,7 @@ impl Parts {
                 ));
             }
         }
-        if let Some(secret) = self.unhashed(resource_type, AttributeId::ROOT) {
+        if let Some(secret) = self.unhashed(resource_type) {
             return Some(format!(
                 "`{}` is a secret: leave the attribute out of the schema, or declare a `field` that is `hashed`",
                 path(secret)
@@ -138,20 +139,35 @@ impl Parts {
         })
     }
 
+    /// The conditions of rows that SCIM sees.
+    pub(in crate::sql) fn row_conditions(&self) -> impl Iterator<Item = &str> {
+        let live = self.soft_delete.iter().map(|(live, _)| live);
+        self.conditions.iter().chain(live).map(|condition| &**condition)
+    }
+
+    /// Binds the tenant; `None` without a tenant column.
+    pub(in crate::sql) fn bind_tenant(&self, statement: &mut Statement, tenant: Option<&Param>) -> Option<String> {
+        let ((_, key_type), tenant) = self.tenant.as_ref().zip(tenant)?;
+        Some(statement.placeholder(tenant.clone(), key_type.cast()))
+    }
+
+    /// Adds that a row belongs to the tenant, after `AND`. The row's table has the alias.
+    pub(in crate::sql) fn push_tenant(&self, statement: &mut Statement, tenant: Option<&Param>, alias: &str) {
+        if let Some((placeholder, (column, _))) = self.bind_tenant(statement, tenant).zip(self.tenant.as_ref()) {
+            statement.push(&format!(" AND {alias}.{column} = {placeholder}"));
+        }
+    }
+
     pub(in crate::sql) fn joins(&self, list: AttributeId) -> impl Iterator<Item = &Join> {
         self.lists.iter().filter(move |(attribute, _)| *attribute == list).map(|(_, join)| join)
     }
 
     /// A secret attribute without a column for its hash.
-    fn unhashed(&self, resource_type: &ResourceType, parent: AttributeId) -> Option<AttributeId> {
-        resource_type.children(parent).iter().find_map(|attribute| {
-            let hashed = |lens: &Lens| lens.attribute() == Some(*attribute) && lens.field.is_hashed();
-            if resource_type.is_sensitive(*attribute) {
-                (!self.lenses.iter().any(hashed)).then_some(*attribute)
-            } else {
-                self.unhashed(resource_type, *attribute)
-            }
-        })
+    fn unhashed(&self, resource_type: &ResourceType) -> Option<AttributeId> {
+        let is_hashed = |attribute: AttributeId| {
+            self.lenses.iter().any(|lens| lens.attribute() == Some(attribute) && lens.field.is_hashed())
+        };
+        resource_type.attributes().find(|attribute| resource_type.is_sensitive(*attribute) && !is_hashed(*attribute))
     }
 
     /// An attribute that clients can set, or that the core stores, and that no column has.

@@ -46,25 +46,25 @@ impl Held<'_> {
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| self.id_of(element)).collect();
         let mut effect = ValueEdit::default();
         for rows in self.joins()? {
-            let going: Vec<String> = if edit.clear {
-                let there = self.there(session, &rows, None).await?;
-                there.into_values().filter(|id| !coming.contains(id.as_str())).collect()
+            let going = if edit.clear {
+                let mut there = self.there(session, &rows, None).await?;
+                there.retain(|_, id| !coming.contains(id.as_str()));
+                there
             } else {
-                edit.remove.iter().map(|id| id.as_str().to_owned()).filter(|id| !coming.contains(id.as_str())).collect()
+                let ids = edit.remove.iter().map(Text::as_str).filter(|id| !coming.contains(id));
+                self.there(session, &rows, Some(&ids.collect::<Vec<_>>())).await?
             };
-            let there = self.there(session, &rows, Some(&going)).await?;
-            self.delete(session, &rows, there.keys()).await?;
-            effect.remove.extend(there.into_values().map(|id| Text::from(id.as_str())));
+            self.delete(session, &rows, going.keys()).await?;
+            effect.remove.extend(going.into_values().map(|id| Text::from(id.as_str())));
         }
         effect.add = self.add(session, &edit.add).await?;
         Ok(effect)
     }
 
-    /// Replaces the list by `elements`, by the difference only. Returns whether anything changed.
-    pub(super) async fn set<S: Session>(&self, session: &mut S, elements: &[Value]) -> Result<bool, StoreError> {
+    /// Replaces the list by `elements`, by the difference only.
+    pub(super) async fn set<S: Session>(&self, session: &mut S, elements: &[Value]) -> Result<(), StoreError> {
         let add = elements.iter().filter_map(Value::as_object).cloned().collect();
-        let effect = self.edit(session, &ValueEdit { clear: true, remove: Vec::new(), add }).await?;
-        Ok(!effect.is_empty())
+        self.edit(session, &ValueEdit { clear: true, remove: Vec::new(), add }).await.map(drop)
     }
 
     /// The values of the list that the tenant sees, by their keys: all, or those with these ids.
@@ -72,9 +72,9 @@ impl Held<'_> {
         &self,
         session: &mut S,
         rows: &Rows<'_>,
-        ids: Option<&[String]>,
+        ids: Option<&[&str]>,
     ) -> Result<HashMap<String, String>, StoreError> {
-        if ids.is_some_and(<[String]>::is_empty) {
+        if ids.is_some_and(<[&str]>::is_empty) {
             return Ok(HashMap::new());
         }
         let value = &rows.value.parts;
@@ -94,7 +94,7 @@ impl Held<'_> {
         query.push(" AND ");
         rows.value.push_rows(&mut query, self.tenant);
         if let Some(ids) = ids {
-            rows.value.push_ids(&mut query, ids.iter().map(String::as_str));
+            rows.value.push_ids(&mut query, ids.iter().copied());
         }
         let found = session.query(&query, MOST_CLEARED * 2 * VALUE).await?;
         if found.is_cut() {
@@ -134,7 +134,7 @@ impl Held<'_> {
             if missing.is_empty() {
                 break;
             }
-            let ids: Vec<String> = missing.iter().map(|id| (*id).to_owned()).collect();
+            let ids: Vec<&str> = missing.iter().copied().collect();
             let there: HashSet<String> = self.there(session, &rows, Some(&ids)).await?.into_values().collect();
             missing.retain(|id| !there.contains(*id));
             let known = self.known(session, &rows, missing.iter().copied()).await?;
@@ -187,31 +187,25 @@ impl Held<'_> {
         let value = &rows.value.parts;
         let mut insert = Statement::new(self.table.dialect);
         insert.push(&format!("INSERT INTO {} ({}, {}", join.table, join.holder, join.value));
-        if let (Some(column), Some(_)) = (&join.tenant, self.tenant) {
+        let tenant_column = join.tenant.as_ref().filter(|_| self.tenant.is_some());
+        let initial = join.initial.iter().map(|(name, _)| &name.column);
+        for column in tenant_column.into_iter().chain(initial) {
             insert.push(", ").push(column);
-        }
-        for (name, _) in &join.initial {
-            insert.push(", ").push(&name.column);
         }
         let holder = insert.placeholder(self.holder.clone(), self.table.parts.key.key_type.cast());
         insert.push(&format!(") SELECT {holder}, r.{}", value.key.column));
-        if let (Some(_), Some(tenant), Some((_, key_type))) = (&join.tenant, self.tenant, &self.table.parts.tenant) {
-            let placeholder = insert.placeholder(tenant.clone(), key_type.cast());
-            insert.push(", ").push(&placeholder);
+        if let Some(tenant) = tenant_column.and_then(|_| self.table.parts.bind_tenant(&mut insert, self.tenant)) {
+            insert.push(", ").push(&tenant);
         }
         for (_, initial) in &join.initial {
             insert.push(", ");
             initial.write(&mut insert);
         }
         insert.push(&format!(" FROM {} AS r WHERE ", value.table));
-        if let (Some((column, key_type)), Some(tenant)) = (&value.tenant, self.tenant) {
-            let placeholder = insert.placeholder(tenant.clone(), key_type.cast());
-            insert.push(&format!("r.{column} = {placeholder} AND "));
-        }
         value.key.key_type.is_one_of(&mut insert, &format!("r.{}", value.key.column), &keys);
+        value.push_tenant(&mut insert, self.tenant, "r");
         // A hidden row, such as that of a deleted user who came back, is already there.
-        let tenant = join.tenant.as_ref().filter(|_| self.tenant.is_some());
-        let tenant = tenant.map(|column| format!("{column}, ")).unwrap_or_default();
+        let tenant = tenant_column.map(|column| format!("{column}, ")).unwrap_or_default();
         insert.push(&format!(" ON CONFLICT ({tenant}{}, {}) DO NOTHING", join.holder, join.value));
         match session.execute(&insert).await {
             Ok(_) => Ok(()),

@@ -109,31 +109,29 @@ impl Builder<'_> {
     /// The rows of a list for filters. The first parameter of a statement is the tenant.
     fn rows(&self, joins: &[(&Join, &Parts)], value: AttributeId) -> Table {
         let tenant = self.parts.tenant.as_ref().map(|(_, key_type)| tenant_placeholder(self.dialect, *key_type));
+        let tenant_of_row = |join: &Join, alias: &str| match (&join.tenant, &tenant) {
+            (Some(column), Some(tenant)) => format!(" AND {alias}.{column} = {tenant}"),
+            _ => String::new(),
+        };
         let key = format!("r.{}", self.parts.key.column);
         if let [(join, referred)] = joins
             && referred.key.shown.is_none()
         {
-            let tenant_of_row = match (&join.tenant, &tenant) {
-                (Some(column), Some(tenant)) => format!(" AND m.{column} = {tenant}"),
-                _ => String::new(),
-            };
+            let tenant_of_row = tenant_of_row(join, "m");
             let visible = format!(
                 "EXISTS (SELECT 1 FROM {} WHERE r.{} = m.{}{})",
                 from_for_conditions(referred),
                 referred.key.column,
                 join.value,
-                conditions(referred, tenant.as_deref(), " AND ")
+                conditions(referred, tenant.as_deref())
             );
-            let on = format!("m.{} = r.{}{tenant_of_row} AND {visible}", join.holder, self.parts.key.column);
+            let on = format!("m.{} = {key}{tenant_of_row} AND {visible}", join.holder);
             return Table::new(format!("{} AS m", join.table), on)
                 .with_owner_by_key(key, format!("m.{}", join.holder), format!("{visible}{tenant_of_row}"))
                 .with_column(value, Column::key(format!("m.{}", join.value), referred.key.key_type).required());
         }
         let parts = joins.iter().map(|(join, referred)| {
-            let tenant_of_row = match (&join.tenant, &tenant) {
-                (Some(column), Some(tenant)) => format!(" AND j.{column} = {tenant}"),
-                _ => String::new(),
-            };
+            let tenant_of_row = tenant_of_row(join, "j");
             format!(
                 "SELECT j.{} AS holder, {} AS value FROM {} AS j, {} WHERE r.{} = j.{}{}{tenant_of_row}",
                 join.holder,
@@ -142,7 +140,7 @@ impl Builder<'_> {
                 from_for_conditions(referred),
                 referred.key.column,
                 join.value,
-                conditions(referred, tenant.as_deref(), " AND ")
+                conditions(referred, tenant.as_deref())
             )
         });
         let union = parts.collect::<Vec<_>>().join(" UNION ALL ");

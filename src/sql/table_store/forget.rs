@@ -8,7 +8,7 @@ use super::{
 use crate::{
     sql::{
         database::Session,
-        layout::{Join, Version},
+        layout::Version,
         statement::{Dialect, Param, Statement},
     },
     store::StoreError,
@@ -27,7 +27,7 @@ pub(super) async fn forget<S: Session>(
             holder.parts.lists.iter().filter(|(_, join)| *join.resource_type == *table.resource_type.name())
         {
             let rows = Rows::new(tables, holder, join, tenant)?;
-            touch_holders(session, holder, join, tenant, key, table).await?;
+            touch_holders(session, &rows, key).await?;
             let mut delete = Statement::new(table.dialect);
             let placeholder = delete.placeholder(key.clone(), table.parts.key.key_type.cast());
             delete.push(&format!("DELETE FROM {} WHERE {} = {placeholder}", join.table, join.value));
@@ -58,25 +58,18 @@ pub(super) async fn clear<S: Session>(
 }
 
 /// Locks the holders of the lists with this value, and gives them new versions if no trigger does.
-async fn touch_holders<S: Session>(
-    session: &mut S,
-    holder: &TypeTable,
-    join: &Join,
-    tenant: Option<&Param>,
-    key: &Param,
-    value: &TypeTable,
-) -> Result<(), StoreError> {
+async fn touch_holders<S: Session>(session: &mut S, rows: &Rows<'_>, key: &Param) -> Result<(), StoreError> {
+    let (holder, join) = (rows.holder, rows.join);
     if holder.dialect != Dialect::Postgres {
         return Ok(());
     }
     let of_value = |statement: &mut Statement| {
-        let placeholder = statement.placeholder(key.clone(), value.parts.key.key_type.cast());
-        let own = format!("r.{} IN (SELECT m.{} FROM {} AS m WHERE ", holder.parts.key.column, join.holder, join.table);
-        statement.push(&own).push(&format!("m.{} = {placeholder}", join.value));
-        if let (Some(column), Some((_, key_type)), Some(tenant)) = (&join.tenant, &holder.parts.tenant, tenant) {
-            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
-            statement.push(&format!(" AND m.{column} = {placeholder}"));
-        }
+        let placeholder = statement.placeholder(key.clone(), rows.value.parts.key.key_type.cast());
+        statement.push(&format!(
+            "r.{} IN (SELECT m.{} FROM {} AS m WHERE m.{} = {placeholder}",
+            holder.parts.key.column, join.holder, join.table, join.value
+        ));
+        rows.push_tenant(statement, "m.");
         statement.push(")");
     };
     // A fixed order prevents a deadlock of two deletions.

@@ -4,7 +4,12 @@ use super::super::layout::Parts;
 
 /// The tables of a layout as in a `FROM` clause.
 pub(super) fn from(parts: &Parts) -> String {
-    format!("{} AS r{}", parts.table, joined(parts, true, SideJoin::Left))
+    from_with(parts, true, SideJoin::Left)
+}
+
+/// The table `r`, and the shared table and the side table as far as they are needed.
+pub(super) fn from_with(parts: &Parts, with_shared: bool, side_join: SideJoin) -> String {
+    format!("{} AS r{}", parts.table, joined(parts, with_shared, side_join))
 }
 
 /// The tables that the conditions of a layout need, as in a `FROM` clause.
@@ -18,9 +23,8 @@ pub(super) fn joined_for_conditions(parts: &Parts) -> String {
 }
 
 /// Whether the conditions of a layout name this alias.
-pub(super) fn needs(parts: &Parts, alias: &str) -> bool {
-    let live = parts.soft_delete.iter().map(|(live, _)| live);
-    parts.conditions.iter().chain(live).any(|condition| condition.contains(alias))
+fn needs(parts: &Parts, alias: &str) -> bool {
+    parts.row_conditions().any(|condition| condition.contains(alias))
 }
 
 /// The join of the side table.
@@ -39,7 +43,7 @@ impl SideJoin {
     }
 }
 
-pub(super) fn joined(parts: &Parts, with_shared: bool, side_join: SideJoin) -> String {
+fn joined(parts: &Parts, with_shared: bool, side_join: SideJoin) -> String {
     let shared = parts.shared.as_ref().filter(|_| with_shared);
     let shared = shared.map(|it| format!(" JOIN {} AS u ON u.{} = r.{}", it.table, it.key, it.link));
     let side = parts.side.as_ref().filter(|_| side_join != SideJoin::None).map(|side| {
@@ -50,14 +54,12 @@ pub(super) fn joined(parts: &Parts, with_shared: bool, side_join: SideJoin) -> S
     shared.unwrap_or_default() + &side.unwrap_or_default()
 }
 
-/// The conditions of every row, each after `separator`. `tenant` is the placeholder of the tenant.
-pub(super) fn conditions(parts: &Parts, tenant: Option<&str>, separator: &str) -> String {
+/// The conditions of every row, each after `AND`. `tenant` is the placeholder of the tenant.
+pub(super) fn conditions(parts: &Parts, tenant: Option<&str>) -> String {
     let tenant = match (&parts.tenant, tenant) {
         (Some((column, _)), Some(tenant)) => Some(format!("r.{column} = {tenant}")),
         _ => None,
     };
-    let live = parts.soft_delete.iter().map(|(live, _)| live);
-    let own = parts.conditions.iter().chain(live).map(|condition| format!("({condition})"));
-    let parts = tenant.into_iter().chain(own).flat_map(|condition| [separator.to_owned(), condition]);
-    parts.collect()
+    let own = parts.row_conditions().map(|condition| format!("({condition})"));
+    tenant.into_iter().chain(own).flat_map(|condition| [" AND ".to_owned(), condition]).collect()
 }

@@ -1,10 +1,11 @@
 //! The columns of an insertion and of an update.
 
+use super::rows::{BYTES, id_text};
 use crate::{
     resource::Resource,
     sql::{
-        database::DatabaseError,
-        layout::{Assigned, Initial, Lens},
+        database::{DatabaseError, Session},
+        layout::{Assigned, Initial, KeyType, Lens, Name},
         statement::{Dialect, Param, Statement},
     },
     store::StoreError,
@@ -52,6 +53,27 @@ pub(super) fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: b
         }
     }
     columns
+}
+
+/// Adds the values of columns that no attribute has. They decide over the values of attributes.
+pub(super) fn set_initial<'a>(columns: &mut Vec<(&'a str, Written<'a>)>, initial: &'a [(Name, Initial)]) {
+    for (name, initial) in initial {
+        columns.retain(|(column, _)| *column != &*name.column);
+        columns.push((&name.column, Written::Initial(initial)));
+    }
+}
+
+/// Executes an insertion into a table whose database makes the key. Returns the key.
+pub(super) async fn insert_returning<S: Session>(
+    session: &mut S,
+    mut insert: Statement,
+    column: &str,
+    key_type: KeyType,
+) -> Result<Param, Failure> {
+    insert.push(&format!(" RETURNING CAST({column} AS text)"));
+    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
+    let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| key_type.parse(&key));
+    Ok(key.ok_or_else(|| StoreError::backend("the database made no key"))?)
 }
 
 /// An insertion. `is_numbered` if it writes a column that the database numbers.

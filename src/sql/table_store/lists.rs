@@ -24,7 +24,7 @@ pub(super) const VALUE: usize = 96;
 /// A list of references of one type to resources of another, with everything that its statements need.
 pub(super) struct Rows<'a> {
     pub(super) join: &'a Join,
-    holder: &'a TypeTable,
+    pub(super) holder: &'a TypeTable,
     pub(super) value: &'a TypeTable,
     tenant: Option<&'a Param>,
 }
@@ -42,11 +42,10 @@ impl<'a> Rows<'a> {
 
     /// Adds the condition of the rows of the tenant, after `AND`.
     pub(super) fn push_tenant(&self, statement: &mut Statement, alias: &str) {
-        if let (Some(column), Some((_, key_type)), Some(tenant)) =
-            (&self.join.tenant, &self.holder.parts.tenant, self.tenant)
+        if let Some(column) = &self.join.tenant
+            && let Some(tenant) = self.holder.parts.bind_tenant(statement, self.tenant)
         {
-            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
-            statement.push(&format!(" AND {alias}{column} = {placeholder}"));
+            statement.push(&format!(" AND {alias}{column} = {tenant}"));
         }
     }
 
@@ -188,10 +187,7 @@ pub(super) fn referrers(
     ));
     table.push_rows(&mut query, tenant);
     rows.push_tenant(&mut query, "m.");
-    if let (Some((column, key_type)), Some(tenant)) = (&value.tenant, tenant) {
-        let placeholder = query.placeholder(tenant.clone(), key_type.cast());
-        query.push(&format!(" AND v.{column} = {placeholder}"));
-    }
+    value.push_tenant(&mut query, tenant, "v");
     query.push(" AND ");
     if is_sqlite {
         query.push(&format!("v.{id} = e.value"));

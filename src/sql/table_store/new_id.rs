@@ -1,16 +1,11 @@
 //! The id of a new resource, if the store chooses it: the next number of the database, or the id of a deleted row that
 //! the resource restores.
 
-use super::{
-    from::from,
-    rows::{BYTES, id_text},
-    tables::TypeTable,
-    write::unquoted,
-};
+use super::{from::from, rows::BYTES, tables::TypeTable, write::unquoted};
 use crate::{
-    filter::Filter,
-    limits::Limits,
-    quirks::{Quirks, Reading, Tolerance},
+    filter::{Filter, Operator},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
     resource::Resource,
     sql::{
         database::{Session, Work},
@@ -75,35 +70,13 @@ pub(super) fn deleted(table: &TypeTable, tenant: Option<&Param>, resource: &Reso
     let ((live, _), (attribute, _)) = (parts.soft_delete.as_ref()?, parts.restore.as_ref()?);
     let value = resource.value(*attribute)?;
     let mut query = Statement::new(table.dialect);
-    query.push(&format!("SELECT CAST({} AS text) FROM {} WHERE NOT ({live})", parts.key.id_text("r"), from(parts)));
-    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-        let placeholder = query.placeholder(tenant.clone(), key_type.cast());
-        query.push(&format!(" AND r.{column} = {placeholder}"));
-    }
-    for condition in &parts.conditions {
-        query.push(&format!(" AND ({condition})"));
-    }
-    let text = serde_json::to_string(value.as_str()?).ok()?;
-    let path = table.resource_type.path(*attribute);
-    let mut tolerance = Tolerance::new(Quirks::strict());
-    let limits = Limits::default();
-    let filter = Filter::parse(&format!("{path} eq {text}"), Reading::new(&limits, &mut tolerance)).ok()?;
-    let matcher = filter.compile(&table.resource_type, &mut tolerance).ok()?;
+    query.push(&format!("SELECT CAST({} AS text) FROM {} WHERE ", parts.key.id_text("r"), from(parts)));
+    table.push_deleted(&mut query, tenant, live);
+    let path: AttributePath = table.resource_type.path(*attribute).parse().ok()?;
+    let filter = Filter::compare(path, Operator::Eq, value.as_str()?).ok()?;
+    let matcher = filter.compile(&table.resource_type, &mut Tolerance::new(Quirks::strict())).ok()?;
     query.push(" AND ");
     query.filter(table.mapping(), &matcher.conditions().iter().collect::<Vec<_>>()).ok()?;
     query.push(" LIMIT 2");
     Some(query)
-}
-
-/// The ids that a query finds, if it finds exactly one: of two deleted rows, none is certainly the right one.
-pub(super) struct Ids(pub(super) Statement);
-
-impl Work for Ids {
-    type Output = Option<Text>;
-
-    async fn run<S: Session>(&self, session: &mut S) -> Result<Option<Text>, CommitError> {
-        let mut rows = session.query(&self.0, BYTES).await?.into_rows();
-        let id = if rows.len() == 1 { rows.pop().and_then(|mut row| id_text(&mut row, 0)) } else { None };
-        Ok(id.map(|id| id.as_str().into()))
-    }
 }

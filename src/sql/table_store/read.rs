@@ -103,6 +103,18 @@ impl Work for Fetch {
     }
 }
 
+/// A query whose rows have one text.
+pub(super) struct Texts(pub(super) Statement);
+
+impl Work for Texts {
+    type Output = Vec<String>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<String>, CommitError> {
+        let rows = session.query(&self.0, BYTES).await?;
+        Ok(rows.into_rows().iter_mut().filter_map(|row| id_text(row, 0)).collect())
+    }
+}
+
 /// A query for the types of ids.
 pub(super) struct Locate {
     pub(super) queries: Vec<Statement>,

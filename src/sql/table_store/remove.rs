@@ -21,8 +21,11 @@ pub(super) async fn delete<S: Session>(
     // The row of the side table stays with a row that is only marked: both can come back.
     if let Some(side) = parts.side.as_ref().filter(|_| parts.soft_delete.is_none()) {
         let mut delete = Statement::new(table.dialect);
-        delete.push(&format!("DELETE FROM {side} WHERE "));
-        table.push_side(&mut delete, tenant, key);
+        let placeholder = delete.placeholder(key.clone(), parts.key.key_type.cast());
+        delete.push(&format!("DELETE FROM {side} WHERE key = {placeholder}"));
+        if let Some(tenant) = parts.bind_tenant(&mut delete, tenant) {
+            delete.push(&format!(" AND tenant = {tenant}"));
+        }
         session.execute(&delete).await?;
     }
     let mut delete = Statement::new(table.dialect);
@@ -54,17 +57,9 @@ pub(super) async fn restore<S: Session>(
 ) -> Result<bool, Failure> {
     let parts = &table.parts;
     let (Some((live, _)), Some((_, assignments))) = (&parts.soft_delete, &parts.restore) else { return Ok(false) };
-    let (column, key_type) = parts.key.id();
     let mut update = Statement::new(table.dialect);
     update.push(&format!("UPDATE {} AS r SET {} WHERE ", parts.table, assigned_by_host(assignments)));
-    let placeholder = update.placeholder(id.clone(), key_type.cast());
-    update.push(&format!("r.{column} = {placeholder} AND NOT ({live})"));
-    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-        let placeholder = update.placeholder(tenant.clone(), key_type.cast());
-        update.push(&format!(" AND r.{column} = {placeholder}"));
-    }
-    for condition in &parts.conditions {
-        update.push(&format!(" AND ({condition})"));
-    }
+    table.push_deleted(&mut update, tenant, live);
+    table.push_id(&mut update, id);
     Ok(session.execute(&update).await? > 0)
 }

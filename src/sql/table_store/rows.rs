@@ -36,25 +36,26 @@ impl Found {
 
 /// The resource of a row of [`TypeTable::select`], without its lists.
 pub(super) fn found(table: &TypeTable, row: &mut Row) -> Result<Found, StoreError> {
-    let version = match row.take(0) {
-        Cell::Integer(number) => number.to_string(),
-        Cell::Text(text) => text,
-        Cell::Null | Cell::Boolean(_) => "0".to_owned(),
-    };
-    let text = |cell| match cell {
-        Cell::Text(text) => Ok(text),
-        Cell::Integer(number) => Ok(number.to_string()),
-        Cell::Null | Cell::Boolean(_) => Err(StoreError::backend("a row without a key")),
-    };
-    let (id, key) = (text(row.take(1))?, text(row.take(2))?);
+    let contents = contents(&table.parts.lenses, row)?;
+    found_with(table, row, contents)
+}
+
+/// The same, with the [contents] that were taken out of the row.
+pub(super) fn found_with(
+    table: &TypeTable,
+    row: &mut Row,
+    contents: Vec<Option<Content>>,
+) -> Result<Found, StoreError> {
+    let version = id_text(row, 0).unwrap_or_else(|| "0".to_owned());
+    let mut key = |column| id_text(row, column).ok_or_else(|| StoreError::backend("a row without a key"));
+    let (id, key) = (key(1)?, key(2)?);
     let mut resource = match row.text(3)? {
         Some(document) => {
             Resource::from_json(&table.resource_type, document.as_bytes()).map_err(StoreError::backend)?
         }
         None => Resource::new(Arc::clone(&table.resource_type)),
     };
-    for (index, lens) in table.parts.lenses.iter().enumerate() {
-        let content = lens.field.read(row, LENSES + index)?;
+    for (lens, content) in table.parts.lenses.iter().zip(contents) {
         // The document has the value as the client sent it; the column decides whether the value is current.
         if lens.content(&resource) != content {
             lens.show(content, &mut resource);
@@ -65,10 +66,9 @@ pub(super) fn found(table: &TypeTable, row: &mut Row) -> Result<Found, StoreErro
     Ok(Found { resource, version, key, is_complete: true })
 }
 
-/// The content of the columns of the lenses in a row of [`TypeTable::select`].
-pub(super) fn contents(lenses: &[Lens], row: &Row) -> Result<Vec<Option<Content>>, StoreError> {
-    let mut row = row.clone();
-    lenses.iter().enumerate().map(|(index, lens)| lens.field.read(&mut row, LENSES + index)).collect()
+/// Takes the content of the columns of the lenses out of a row of [`TypeTable::select`].
+pub(super) fn contents(lenses: &[Lens], row: &mut Row) -> Result<Vec<Option<Content>>, StoreError> {
+    lenses.iter().enumerate().map(|(index, lens)| lens.field.read(row, LENSES + index)).collect()
 }
 
 /// The text of an id or a key, which SQLite may return as a number.

@@ -1,7 +1,7 @@
 //! Shared users: the user that a new resource links, and changes of a user.
 
 use super::{
-    insertion::{Failure, Written, assigned, insertion, push_assignments},
+    insertion::{Failure, Written, assigned, insert_returning, insertion, push_assignments, set_initial},
     rows::{BYTES, id_text},
     tables::TypeTable,
 };
@@ -55,18 +55,12 @@ pub(super) async fn link<S: Session>(
         return Ok(key.ok_or_else(|| StoreError::backend("a shared user without a key"))?);
     }
     let mut columns = assigned(lenses, resource, true);
-    for (name, initial) in &shared.initial {
-        columns.retain(|(column, _)| *column != &*name.column);
-        columns.push((&name.column, Written::Initial(initial)));
-    }
+    set_initial(&mut columns, &shared.initial);
     if let Some(key) = &shared.new_key {
         columns.push((&shared.key, Written::Initial(key)));
     }
-    let mut insert = insertion(table.dialect, &shared.table, &columns, false);
-    insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
-    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
-    let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
-    let key = key.ok_or_else(|| StoreError::backend("the database made no key"))?;
+    let insert = insertion(table.dialect, &shared.table, &columns, false);
+    let key = insert_returning(session, insert, &shared.key, shared.key_type).await?;
     set_states(session, table, shared, &key, resource).await?;
     if let Some(created) = table.parts.created_users() {
         let mut columns = vec![("key", Written::Key(key.clone(), shared.key_type.cast()))];
@@ -130,9 +124,8 @@ pub(super) async fn write_shared<S: Session>(
     }
     if let Some(created) = parts.created_users() {
         update.push(&format!(" AND EXISTS (SELECT 1 FROM {created} AS c WHERE c.key = u.{}", shared.key));
-        if let (Some((_, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-            let placeholder = update.placeholder(tenant.clone(), key_type.cast());
-            update.push(&format!(" AND c.tenant = {placeholder}"));
+        if let Some(tenant) = parts.bind_tenant(&mut update, tenant) {
+            update.push(&format!(" AND c.tenant = {tenant}"));
         }
         update.push(")");
     }

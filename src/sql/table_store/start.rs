@@ -2,13 +2,13 @@
 
 use super::{
     super::{
-        database::{Cell, Database, DatabaseError, Session, Work},
+        database::Database,
         layout::{Comparison, Form, LayoutError, Parts},
         statement::{Dialect, Param, Statement},
     },
     filters::LowerCase,
     migration,
-    rows::BYTES,
+    read::Texts,
     tables::Tables,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<
     let mut problems = Vec::new();
     for query in &probes(tables) {
         // Each in a transaction of its own: in PostgreSQL, a failed statement ends its transaction.
-        match database.read(Probe(query.statement.clone())).await {
+        match database.read(Texts(query.statement.clone())).await {
             Ok(_) => {}
             Err(CommitError { error: StoreError::Backend(source), .. }) => {
                 problems.push(format!("{}: {}", query.subject, text_of(&*source)));
@@ -46,7 +46,7 @@ pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<
         }
     }
     let known = |failed: CommitError| StartError::Database(failed.error);
-    let there = database.read(Probe(triggers(tables.dialect))).await.map_err(known)?;
+    let there = database.read(Texts(triggers(tables.dialect))).await.map_err(known)?;
     let missing = migration::trigger_names(tables).into_iter().filter(|name| !there.contains(name));
     problems
         .extend(missing.map(|name| {
@@ -57,14 +57,15 @@ pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<
     }
     // SQLite's `lower()` and NOCASE know ASCII only.
     let mut lower = if tables.dialect == Dialect::Postgres { LowerCase::Everything } else { LowerCase::Ascii };
-    for statement in lower_probes(tables) {
-        let answer = database.read(Probe(statement)).await.map_err(known)?;
-        let cased = cased();
+    let cased = cased();
+    let expected = fold(&cased);
+    let in_ascii = |text: &str| text.chars().take(ASCII_LETTERS).collect::<String>();
+    for statement in lower_probes(tables, &cased) {
+        let answer = database.read(Texts(statement)).await.map_err(known)?;
         let found = answer.first().map(String::as_str).unwrap_or_default();
-        let in_ascii = |text: &str| text.chars().take(ASCII_LETTERS).collect::<String>();
-        let agreed = if *found == *fold(&cased) {
+        let agreed = if *found == *expected {
             LowerCase::Everything
-        } else if in_ascii(found) == in_ascii(&fold(&cased)) {
+        } else if in_ascii(found) == in_ascii(&expected) {
             LowerCase::Ascii
         } else {
             LowerCase::Nothing
@@ -155,8 +156,8 @@ fn cased() -> String {
     ('A'..='\u{1ffff}').filter(|char| *fold(char.encode_utf8(&mut [0; 4])) != *char.to_string()).collect()
 }
 
-/// The queries that fold all letters by `lower()`, in the collation of a column of PostgreSQL.
-fn lower_probes(tables: &Tables) -> Vec<Statement> {
+/// The queries that fold the letters by `lower()`, in the collation of a column of PostgreSQL.
+fn lower_probes(tables: &Tables, cased: &str) -> Vec<Statement> {
     let mut all = Vec::new();
     for table in tables.all.iter().filter(|_| tables.dialect == Dialect::Postgres) {
         for lens in &table.parts.lenses {
@@ -166,7 +167,7 @@ fn lower_probes(tables: &Tables) -> Vec<Statement> {
             let shared = table.parts.shared.as_ref().filter(|_| lens.field.column.is_shared);
             let owner = shared.map_or(&table.parts.table, |shared| &shared.table);
             let mut query = Statement::new(tables.dialect);
-            let cased = query.placeholder(Param::from(cased()), "text");
+            let cased = query.placeholder(Param::from(cased), "text");
             // The parameter has no collation of its own, so the collation is that of the column.
             query.push(&format!("SELECT lower(COALESCE({cased}, t.{})) FROM ", lens.field.column.column));
             query.push(&format!("(SELECT 1) AS one LEFT JOIN {owner} AS t ON FALSE"));
@@ -174,20 +175,4 @@ fn lower_probes(tables: &Tables) -> Vec<Statement> {
         }
     }
     all
-}
-
-/// A query whose answer is texts.
-struct Probe(Statement);
-
-impl Work for Probe {
-    type Output = Vec<String>;
-
-    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<String>, CommitError> {
-        let rows = session.query(&self.0, BYTES).await.map_err(DatabaseError::into_commit_error)?;
-        let text = |mut row: super::super::database::Row| match row.take(0) {
-            Cell::Text(text) => Some(text),
-            _ => None,
-        };
-        Ok(rows.into_rows().into_iter().filter_map(text).collect())
-    }
 }

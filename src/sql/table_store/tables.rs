@@ -6,13 +6,15 @@ use super::{
     super::{
         layout::{Join, KeyType, Layout, LayoutError, Lens, Parts, Version},
         mapping::Mapping,
+        order::Unmapped,
         statement::{Dialect, Param, Statement},
     },
     filters::{Builder, LowerCase, is_comparable},
-    from::{SideJoin, conditions, from_for_conditions, joined},
+    from::{SideJoin, conditions, from, from_for_conditions, from_with},
 };
 use crate::{
     filter::{Condition, Operator},
+    path::{AttributePath, Place},
     quirks::{Quirks, Tolerance},
     resource::Sort,
     schema::{AttributeId, AttributeType, ResourceType},
@@ -34,7 +36,7 @@ pub(super) struct TypeTable {
     pub(super) parts: Parts,
     pub(super) dialect: Dialect,
     mapping: Mapping,
-    /// Attributes whose value the database cannot compare, because a column has it in another form.
+    /// Attributes whose value the database cannot compare.
     left_to_core: Vec<AttributeId>,
 }
 
@@ -92,8 +94,7 @@ impl Tables {
         for (resource_type, own) in parts {
             let referred = |name: &str| parts.iter().find(|(it, _)| it.name() == name).map(|(_, parts)| parts);
             let mapping = Builder { dialect, resource_type, parts: own, lower }.mapping(referred);
-            let touched = own.lenses.iter().filter(|lens| !is_comparable(lens, resource_type));
-            let left_to_core = touched.flat_map(Lens::touched).collect();
+            let left_to_core = left_to_core(resource_type, &own.lenses);
             let (resource_type, parts) = (Arc::clone(resource_type), own.clone());
             all.push(TypeTable { resource_type, parts, dialect, mapping, left_to_core });
         }
@@ -151,83 +152,56 @@ impl TypeTable {
     }
 
     pub(super) fn pushdown(&self, condition: &Condition) -> Pushdown {
-        // A complex attribute with a column below it is neither in the column nor, if the host changes the column, in the
-        // document.
-        let touched = || self.parts.lenses.iter().flat_map(Lens::touched);
-        let is_above = |attribute: &AttributeId| touched().any(|below| self.is_below(below, *attribute));
-        if condition.attributes().iter().any(is_above) {
+        if condition.attributes().iter().any(|attribute| self.left_to_core.contains(attribute)) {
             return Pushdown::No;
-        }
-        if !self.left_to_core.is_empty() {
-            let is_left = |attribute: &AttributeId| {
-                let mut at = *attribute;
-                while at != AttributeId::ROOT {
-                    if self.left_to_core.contains(&at) {
-                        return true;
-                    }
-                    at = self.resource_type.parent(at);
-                }
-                let above = |left: &AttributeId| self.resource_type.parent(*left) == *attribute;
-                self.left_to_core.iter().any(above)
-            };
-            if condition.attributes().iter().any(is_left) {
-                return Pushdown::No;
-            }
         }
         self.mapping.pushdown(self.dialect, condition)
     }
 
-    /// Whether an attribute is a sub-attribute of another one, at any depth.
-    fn is_below(&self, attribute: AttributeId, other: AttributeId) -> bool {
-        let mut at = attribute;
-        while at != AttributeId::ROOT {
-            at = self.resource_type.parent(at);
-            if at == other {
-                return at != AttributeId::ROOT;
-            }
-        }
-        false
-    }
-
     /// Whether the database can sort by every attribute that a client can name.
     fn sorts(&self) -> bool {
-        self.leaves(AttributeId::ROOT).into_iter().all(|attribute| {
+        let is_simple =
+            |attribute: &AttributeId| self.resource_type.attribute(*attribute).data_type() != AttributeType::Complex;
+        self.resource_type.attributes().filter(is_simple).all(|attribute| {
             let is_left = self.left_to_core.contains(&attribute);
             let path = self.resource_type.path(attribute);
-            let Ok(path) = path.parse::<crate::path::AttributePath>() else { return false };
+            let Ok(path) = path.parse::<AttributePath>() else { return false };
             let sort = Sort::new(&self.resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::strict()));
             sort.is_err() || (!is_left && sort.is_ok_and(|sort| self.mapping.sorts(self.dialect, &sort)))
         })
     }
 
-    fn leaves(&self, parent: AttributeId) -> Vec<AttributeId> {
-        let below = |attribute: &AttributeId| {
-            let is_complex = self.resource_type.attribute(*attribute).data_type() == AttributeType::Complex;
-            if is_complex { self.leaves(*attribute) } else { vec![*attribute] }
-        };
-        self.resource_type.children(parent).iter().flat_map(below).collect()
-    }
-
     /// The beginning of a query of resources: all columns, and the conditions of every row. The columns are the
-    /// version, the id, the key as text, the document, and the column of each lens.
+    /// version, the id, the key, the document, and the column of each lens.
     pub(super) fn select(&self, tenant: Option<&Param>) -> Statement {
-        self.select_matching(tenant, &[])
+        self.begin(&self.columns(), &from(&self.parts), tenant)
     }
 
-    /// The beginning of a query of the resources that satisfy conditions, which the caller adds.
-    pub(super) fn select_matching(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
+    /// The query of the resources that satisfy a filter.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot evaluate the filter.
+    pub(super) fn matching(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Result<Statement, Unmapped> {
+        self.filtered(&self.columns(), tenant, filter)
+    }
+
+    /// The query for the number of resources that satisfy a filter.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot evaluate the filter.
+    pub(super) fn count(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Result<Statement, Unmapped> {
+        self.filtered("count(*)", tenant, filter)
+    }
+
+    fn columns(&self) -> String {
         let parts = &self.parts;
-        let text = |sql: String| if self.dialect == Dialect::Postgres { format!("{sql}::text") } else { sql };
-        let version = self.version_text();
         let document = if parts.side.is_some() { "s.document" } else { "NULL" };
-        let document = text(document.to_owned());
-        let key = match parts.key.key_type {
-            KeyType::Text => text(format!("r.{}", parts.key.column)),
-            _ => format!("CAST(r.{} AS text)", parts.key.column),
-        };
-        let mut columns = vec![version, text(parts.key.id_text("r")), key, document];
-        columns.extend(parts.lenses.iter().map(|lens| lens.selected(self.dialect)));
-        self.begin(&columns.join(", "), &self.tables_for(filter), tenant)
+        let text = [format!("r.{}", parts.key.id().0), format!("r.{}", parts.key.column), document.to_owned()];
+        let text = text.map(|column| format!("CAST({column} AS text)"));
+        let own = parts.lenses.iter().map(|lens| lens.selected(self.dialect));
+        [self.version_text()].into_iter().chain(text).chain(own).collect::<Vec<_>>().join(", ")
     }
 
     /// The expression of the version.
@@ -240,15 +214,16 @@ impl TypeTable {
         format!("CAST({number} AS text)")
     }
 
-    /// The beginning of a query for the number of resources that satisfy conditions.
-    pub(super) fn count(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
-        self.begin("count(*)", &self.tables_for(filter), tenant)
-    }
-
-    fn tables_for(&self, filter: &[&Condition]) -> String {
+    fn filtered(&self, columns: &str, tenant: Option<&Param>, filter: &[&Condition]) -> Result<Statement, Unmapped> {
         let needs_side = filter.iter().any(|condition| self.needs_side(condition));
         let side_join = if needs_side { SideJoin::Inner } else { SideJoin::Left };
-        format!("{} AS r{}", self.parts.table, joined(&self.parts, true, side_join))
+        let from = from_with(&self.parts, true, side_join);
+        let mut statement = self.begin(columns, &from, tenant);
+        if !filter.is_empty() {
+            statement.push(" AND ");
+            statement.filter(&self.mapping, filter)?;
+        }
+        Ok(statement)
     }
 
     /// Whether the condition holds only for rows in the side table.
@@ -282,7 +257,7 @@ impl TypeTable {
 
     /// The beginning of a query that locks a row of `r` and of `u`.
     pub(super) fn lockable(&self, tenant: Option<&Param>) -> Statement {
-        let from = format!("{} AS r{}", self.parts.table, joined(&self.parts, true, SideJoin::if_needed(&self.parts)));
+        let from = from_with(&self.parts, true, SideJoin::if_needed(&self.parts));
         self.begin(&format!("CAST(r.{} AS text)", self.parts.key.column), &from, tenant)
     }
 
@@ -295,11 +270,8 @@ impl TypeTable {
 
     /// Adds the conditions of every row.
     pub(super) fn push_rows(&self, statement: &mut Statement, tenant: Option<&Param>) {
-        let placeholder = match (&self.parts.tenant, tenant) {
-            (Some((_, key_type)), Some(tenant)) => Some(statement.placeholder(tenant.clone(), key_type.cast())),
-            _ => None,
-        };
-        let conditions = conditions(&self.parts, placeholder.as_deref(), " AND ");
+        let placeholder = self.parts.bind_tenant(statement, tenant);
+        let conditions = conditions(&self.parts, placeholder.as_deref());
         statement.push(conditions.strip_prefix(" AND ").unwrap_or("TRUE"));
     }
 
@@ -317,4 +289,39 @@ impl TypeTable {
         statement.push(" AND ");
         key_type.is_one_of(statement, &format!("r.{column}"), &ids);
     }
+
+    /// Adds that the row has this key, and belongs to the tenant.
+    pub(super) fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+        let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
+        statement.push(&format!("r.{} = {placeholder}", self.parts.key.column));
+        self.parts.push_tenant(statement, tenant, "r");
+    }
+
+    /// Adds that the row is marked as deleted, belongs to the tenant, and satisfies the other conditions of rows.
+    /// `live` is the condition of rows that are not deleted.
+    pub(super) fn push_deleted(&self, statement: &mut Statement, tenant: Option<&Param>, live: &str) {
+        statement.push(&format!("NOT ({live})"));
+        self.parts.push_tenant(statement, tenant, "r");
+        for condition in &self.parts.conditions {
+            statement.push(&format!(" AND ({condition})"));
+        }
+    }
+}
+
+/// The attributes whose value the database cannot compare: a column has the value in another form, or a complex
+/// attribute has a column below it. The document of the latter is outdated when the host changes the column.
+fn left_to_core(resource_type: &ResourceType, lenses: &[Lens]) -> Vec<AttributeId> {
+    let is_within = |attribute: AttributeId, other: AttributeId| {
+        Place::new(resource_type, AttributeId::ROOT, attribute).route().contains(&other)
+    };
+    let is_left = |attribute: &AttributeId| {
+        lenses.iter().any(|lens| {
+            let is_outdated = |touched: &AttributeId| *touched != *attribute && is_within(*touched, *attribute);
+            let is_incomparable = |touched: &AttributeId| is_within(*attribute, *touched);
+            let touched = lens.touched();
+            touched.iter().any(is_outdated)
+                || (!is_comparable(lens, resource_type) && touched.iter().any(is_incomparable))
+        })
+    };
+    resource_type.attributes().filter(is_left).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::{
     from::from,
-    insertion::{Failure, Written, assigned, insertion, push_assignments},
-    rows::{BYTES, contents, found, id_text},
+    insertion::{Failure, Written, assigned, insert_returning, insertion, push_assignments, set_initial},
+    rows::{BYTES, contents, found_with, id_text},
     shared::{link, write_shared},
     tables::TypeTable,
 };
@@ -50,25 +50,6 @@ impl TypeTable {
         }
         error.into_store_error()
     }
-
-    /// Adds that the row has this key, and belongs to the tenant.
-    pub(super) fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
-        let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
-        statement.push(&format!("r.{} = {placeholder}", self.parts.key.column));
-        if let (Some((column, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
-            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
-            statement.push(&format!(" AND r.{column} = {placeholder}"));
-        }
-    }
-
-    pub(super) fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
-        let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
-        statement.push(&format!("key = {placeholder}"));
-        if let (Some((_, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
-            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
-            statement.push(&format!(" AND tenant = {placeholder}"));
-        }
-    }
 }
 
 /// The name of a table or a column as the database shows it in errors.
@@ -106,8 +87,8 @@ pub(super) async fn lock<S: Session>(
     let mut query = table.select(tenant);
     table.push_id(&mut query, &id);
     let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() else { return Ok(None) };
-    let contents = contents(&table.parts.lenses, &row)?;
-    let found = found(table, &mut row)?;
+    let contents = contents(&table.parts.lenses, &mut row)?;
+    let found = found_with(table, &mut row, contents.clone())?;
     let key = table.parts.key.key_type.parse(&found.key);
     let key = key.ok_or_else(|| StoreError::backend("a key in a form that its type does not have"))?;
     Ok(Some(Locked { key, version: found.version, resource: found.resource, contents }))
@@ -120,15 +101,10 @@ pub(super) async fn exists<S: Session>(
     tenant: Option<&Param>,
     id: &Param,
 ) -> Result<bool, StoreError> {
-    let (column, key_type) = table.parts.key.id();
     let mut query = Statement::new(table.dialect);
-    query.push(&format!("SELECT 1 FROM {} AS r WHERE ", table.parts.table));
-    let placeholder = query.placeholder(id.clone(), key_type.cast());
-    query.push(&format!("r.{column} = {placeholder}"));
-    if let (Some((column, key_type)), Some(tenant)) = (&table.parts.tenant, tenant) {
-        let placeholder = query.placeholder(tenant.clone(), key_type.cast());
-        query.push(&format!(" AND r.{column} = {placeholder}"));
-    }
+    query.push(&format!("SELECT 1 FROM {} AS r WHERE TRUE", table.parts.table));
+    table.parts.push_tenant(&mut query, tenant, "r");
+    table.push_id(&mut query, id);
     Ok(!session.query(&query, BYTES).await?.into_rows().is_empty())
 }
 
@@ -155,16 +131,10 @@ pub(super) async fn insert<S: Session>(
         columns.push((&shared.link, Written::Key(link, shared.key_type.cast())));
     }
     columns.extend(assigned(&parts.lenses, resource, false));
-    for (name, initial) in &parts.initial {
-        columns.retain(|(column, _)| *column != &*name.column);
-        columns.push((&name.column, Written::Initial(initial)));
-    }
-    let mut insert = insertion(table.dialect, &parts.table, &columns, parts.key.is_numbered);
+    set_initial(&mut columns, &parts.initial);
+    let insert = insertion(table.dialect, &parts.table, &columns, parts.key.is_numbered);
     let key = if parts.key.shown.is_some() {
-        insert.push(&format!(" RETURNING CAST({} AS text)", parts.key.column));
-        let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
-        let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| parts.key.key_type.parse(&key));
-        key.ok_or_else(|| StoreError::backend("the database made no key"))?
+        insert_returning(session, insert, &parts.key.column, parts.key.key_type).await?
     } else {
         session.execute(&insert).await?;
         id.clone()
@@ -175,10 +145,10 @@ pub(super) async fn insert<S: Session>(
     check.push(" AND ");
     table.push_key(&mut check, tenant, &key);
     let row = session.query(&check, BYTES).await?.into_rows().pop();
-    let row = row.ok_or_else(|| {
+    let mut row = row.ok_or_else(|| {
         StoreError::backend("a new row does not satisfy the condition of its layout: set the columns `at_creation`")
     })?;
-    let contents = contents(&parts.lenses, &row)?;
+    let contents = contents(&parts.lenses, &mut row)?;
     update(session, table, tenant, &key, resource, &contents, true).await?;
     Ok(key)
 }
@@ -286,23 +256,16 @@ async fn write_side<S: Session>(
     }
     let comparable = table.mapping().document(resource);
     let mut insert = Statement::new(table.dialect);
-    insert.push(&format!("INSERT INTO {side} (key, "));
-    let tenant = parts.tenant.as_ref().zip(tenant);
-    insert.push(if tenant.is_some() {
-        "tenant, document, comparable) VALUES ("
-    } else {
-        "document, comparable) VALUES ("
-    });
+    let keys = if parts.tenant.is_some() { "key, tenant" } else { "key" };
+    insert.push(&format!("INSERT INTO {side} ({keys}, document, comparable) VALUES ("));
     let placeholder = insert.placeholder(key.clone(), parts.key.key_type.cast());
-    insert.push(&placeholder).push(", ");
-    if let Some(((_, key_type), tenant)) = tenant {
-        let placeholder = insert.placeholder(tenant.clone(), key_type.cast());
-        insert.push(&placeholder).push(", ");
+    insert.push(&placeholder);
+    if let Some(tenant) = parts.bind_tenant(&mut insert, tenant) {
+        insert.push(", ").push(&tenant);
     }
-    let placeholder = insert.placeholder(Param::from(document), "text");
-    insert.push(&placeholder).push(", ");
-    let placeholder = insert.placeholder(Param::from(comparable), "text::jsonb");
-    insert.push(&placeholder).push(") ON CONFLICT ").push(if tenant.is_some() { "(tenant, key)" } else { "(key)" });
+    let document = insert.placeholder(Param::from(document), "text");
+    let comparable = insert.placeholder(Param::from(comparable), "text::jsonb");
+    insert.push(&format!(", {document}, {comparable}) ON CONFLICT ({keys})"));
     insert.push(" DO UPDATE SET document = excluded.document, comparable = excluded.comparable");
     session.execute(&insert).await?;
     Ok(())
