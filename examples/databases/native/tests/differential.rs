@@ -5,6 +5,8 @@
 //! Both stores get the same requests through a service provider with the same ids and the same clock. Each answer must
 //! be the same: creations, replacements, patches, deletions, filters, orders and pages.
 
+#[path = "support/numbers.rs"]
+mod numbers;
 mod support;
 
 use std::sync::{
@@ -13,6 +15,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use numbers::Numbers;
 use scim_core::{
     protocol::Request,
     provider::{Clock, IdSource, ServiceProvider},
@@ -30,7 +33,7 @@ use scim_core::{
 };
 use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
 use serde_json::{Value, json};
-use support::{Anything, Numbers, fresh_schema};
+use support::{Anything, fresh_schema};
 
 /// The number of requests: `SCIM_TEST_REQUESTS`, or 5,000.
 fn rounds() -> usize {
