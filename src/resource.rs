@@ -23,11 +23,14 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
+#[cfg(feature = "testkit")]
+pub(crate) use self::access::assign;
+#[cfg(feature = "sql")]
+pub(crate) use self::order::main_element;
 pub(crate) use self::{
-    access::assign,
     defaults::is_assigned,
     hidden::strip,
-    order::{compare_keys, main_element},
+    order::compare_keys,
     read::{
         List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
         read_value,

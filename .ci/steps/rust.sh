@@ -23,7 +23,6 @@ features_of_example() {
 
 step_clippy() {
     cargo clippy --workspace --all-targets --all-features -- -D warnings
-    cargo clippy -p "$crate" --lib --no-default-features -- -D warnings
 }
 
 # Builds the library with the oldest Rust version that Cargo.toml promises.
@@ -68,13 +67,13 @@ step_features() {
     names=$(features)
     [[ -n $names ]] || fail "no feature found in Cargo.toml"
     say "without features"
-    cargo check --quiet -p "$crate" --no-default-features
+    cargo clippy --quiet -p "$crate" --lib --no-default-features -- -D warnings
     for feature in $names; do
         say "with $feature alone"
-        cargo check --quiet -p "$crate" --no-default-features --features "$feature"
+        cargo clippy --quiet -p "$crate" --lib --no-default-features --features "$feature" -- -D warnings
     done
     say "with all features"
-    cargo check --quiet -p "$crate" --all-features
+    cargo clippy --quiet -p "$crate" --lib --all-features -- -D warnings
     no_system
 }
 
