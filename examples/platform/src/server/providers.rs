@@ -10,6 +10,7 @@ use axum::{
 };
 use scim_core::{
     http::ScimService,
+    limits::Limits,
     message::AuthenticationScheme,
     provider::{ConfigurationError, ServiceProvider},
     store::DynStore,
@@ -20,6 +21,10 @@ use super::{Settings, scim_url};
 use crate::identity_provider::IdentityProvider;
 
 type Provider = ServiceProvider<DynStore>;
+
+/// The maximum number of bytes of an answer. A request holds the text of a page, its resources and the answer, each for a
+/// part of its time, and takes less than 100 MB.
+const ANSWER: usize = 24 << 20;
 
 /// The service providers.
 #[derive(Clone)]
@@ -36,12 +41,15 @@ impl Providers {
         settings: &Settings,
         with_clients: bool,
     ) -> Result<Self, ConfigurationError> {
+        let mut limits = Limits::default();
+        limits.answer = ANSWER;
         let build = |identity_provider: IdentityProvider| {
             let mut builder = ServiceProvider::builder(
                 settings.registry.clone(),
                 resources.clone(),
                 scim_url(&settings.url, "{tenant}"),
             )
+            .limits(limits.clone())
             .quirks(identity_provider.quirks())
             .authentication_scheme(AuthenticationScheme::bearer());
             if with_clients {

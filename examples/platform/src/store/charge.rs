@@ -47,8 +47,9 @@ const APART: u64 = 3;
 /// Bytes of long values times bytes of a `co`, per unit. PostgreSQL may compare the text at each position of a value.
 const SEARCHED: u64 = 100;
 
-/// Units of a term on a reference list, for each reference.
-const REFERENCE: u64 = 4;
+/// Units of a term on a reference list, for each reference: in SQLite, and in PostgreSQL, which joins the references of
+/// all resources.
+const REFERENCE: (u64, u64) = (4, 10);
 
 /// The maximum number of terms of a condition whose resources are counted first.
 const COUNTED: usize = 4;
@@ -187,7 +188,10 @@ impl<'a> Price<'a> {
         let resource_type = self.select.resource_type;
         let units = match place_of(resource_type, attribute) {
             _ if is_in_row(attribute) => 0,
-            List::References => self.share(self.extent.references, resources).saturating_mul(REFERENCE),
+            List::References => {
+                let each = if self.select.dialect == Dialect::Postgres { REFERENCE.1 } else { REFERENCE.0 };
+                self.share(self.extent.references, resources).saturating_mul(each)
+            }
             List::Values => {
                 let unnested = if self.select.dialect == Dialect::Postgres { UNNESTED } else { 0 };
                 let long = self.long(resources) / FETCHED.1;

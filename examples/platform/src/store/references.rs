@@ -13,7 +13,7 @@ use scim_core::{
     value::{Object, Text, Value},
 };
 
-use super::{spent::ADDED_REFERENCE, tables::List};
+use super::{spent::of_added_references, tables::List};
 use crate::database::{Row, Session};
 
 /// The maximum number of values that an edit removes without naming them.
@@ -288,7 +288,7 @@ impl Held<'_> {
                 .push("::text::jsonb) WITH ORDINALITY AS e (value, key)"),
         };
         let inserted = session.execute(&insert).await?;
-        session.spend(inserted.saturating_mul(ADDED_REFERENCE));
+        session.spend(of_added_references(session.dialect(), inserted));
         self.next = self.next.saturating_add(i64::try_from(inserted).map_err(StoreError::backend)?);
         Ok(())
     }

@@ -22,9 +22,14 @@ const MOST: u64 = 10_000_000;
 /// Units of a row that a statement writes or deletes.
 const ROW: u64 = 300;
 
-/// Units of a reference that a statement adds, besides its row: its target is looked up, and the element is written as
-/// JSON and read again.
-pub(super) const ADDED_REFERENCE: u64 = 500;
+/// Units of a statement of a commit, besides its rows, and of the commit itself: only PostgreSQL is another process, to
+/// which each statement travels, and which writes its log for each commit.
+const STATEMENT: u64 = 1_000;
+const COMMIT: u64 = 5_000;
+
+/// Units of a reference that a statement adds, besides its row: in SQLite, and in PostgreSQL. Its target is looked up,
+/// and the element is written as JSON and read again.
+const ADDED_REFERENCE: (u64, u64) = (500, 1_500);
 
 /// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
 /// PostgreSQL, where a new version of a row has new index entries for all values.
@@ -76,9 +81,21 @@ pub(super) struct Counted<'a, S> {
     pub(super) units: u64,
 }
 
+/// The units of this number of added references.
+pub(super) fn of_added_references(dialect: Dialect, references: u64) -> u64 {
+    references.saturating_mul(if dialect == Dialect::Sqlite { ADDED_REFERENCE.0 } else { ADDED_REFERENCE.1 })
+}
+
 impl<'a, S: Session> Counted<'a, S> {
     pub(super) fn new(session: &'a mut S) -> Self {
-        Self { session, units: 0 }
+        let units = if session.dialect() == Dialect::Sqlite { 0 } else { COMMIT };
+        Self { session, units }
+    }
+
+    fn count_statement(&mut self) {
+        if self.dialect() != Dialect::Sqlite {
+            self.spend(STATEMENT);
+        }
     }
 
     /// Counts a resource that is written completely. `before` is its earlier state.
@@ -103,6 +120,7 @@ impl<S: Session> Session for Counted<'_, S> {
     }
 
     async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
+        self.count_statement();
         self.session.query(query).await
     }
 
@@ -111,6 +129,7 @@ impl<S: Session> Session for Counted<'_, S> {
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        self.count_statement();
         let rows = self.session.execute(statement).await?;
         self.units = self.units.saturating_add(rows.saturating_mul(ROW));
         Ok(rows)
