@@ -7,6 +7,7 @@ mod access;
 mod defaults;
 mod error;
 mod hidden;
+mod lead;
 mod order;
 mod projection;
 mod read;
@@ -30,6 +31,7 @@ pub(crate) use self::order::main_element;
 pub(crate) use self::{
     defaults::is_assigned,
     hidden::strip,
+    lead::SortLead,
     order::compare_keys,
     read::{
         List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,

@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    sorting::sorted_window,
+    sorting::{STRETCH, sorted_window},
     tenant::{Id, Row, Table, Tenant, reference_list},
 };
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator, Spending},
-    limits::WorkExceeded,
-    resource::{Position, Sort, UniqueKey},
+    limits::{WorkExceeded, yield_now},
+    resource::{Position, Sort, SortLead, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, RequestContext, RequestedAttributes, Scan, StoreError, Window},
 };
@@ -27,10 +27,10 @@ const CHUNK: usize = 1_000;
 /// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
 /// values that the protocol core computes for a response (`meta.location`, `meta.version`).
 pub(super) fn is_stored(resource_type: &ResourceType, condition: &Condition) -> bool {
-    condition.attributes().into_iter().all(|attribute| {
+    !condition.uses(&mut |attribute| {
         let definition = resource_type.attribute(resource_type.top_level(attribute));
         let derived = definition.is_multi_valued() && definition.mutability() == Mutability::ReadOnly;
-        !derived && !matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
+        derived || matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
     })
 }
 
@@ -50,7 +50,7 @@ const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let uses_list = |condition: &Condition| {
-            condition.attributes().into_iter().any(|attribute| reference_list(scan.resource_type, attribute).is_some())
+            condition.uses(&mut |attribute| reference_list(scan.resource_type, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
         Self { tenant, context, scan, filter }
@@ -176,15 +176,24 @@ impl<'a> Query<'a> {
             _ => {}
         }
         let is_backward = is_backward(self.scan);
-        let order = |left: &Arc<Row>, right: &Arc<Row>| {
-            let order = sort.compare(left.resource(whole), right.resource(whole));
+        let mut led: Vec<(SortLead, Arc<Row>)> = Vec::with_capacity(found.len());
+        for row in found {
+            led.push((sort.lead(row.resource(whole).root()), row));
+            // Outside of a request there is no other task to wait for.
+            if led.len().is_multiple_of(STRETCH) && self.context.work().is_some() {
+                yield_now().await;
+            }
+        }
+        let order = |(lead, left): &(SortLead, Arc<Row>), (other, right): &(SortLead, Arc<Row>)| {
+            let compare = || sort.compare(left.resource(whole), right.resource(whole));
+            let order = lead.cmp(other).then_with(compare);
             if is_backward { order.reverse() } else { order }
         };
         let (_, skip, take) = window(self.scan);
         // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
-        let rows = sorted_window(self.context, found, skip..end, order).await?;
-        self.page_of(rows, total).await
+        let rows = sorted_window(self.context, led, skip..end, order).await?;
+        self.page_of(rows.into_iter().map(|(_, row)| row).collect(), total).await
     }
 
     /// All rows that satisfy the filter, from one consistent state, by id in reading direction.

@@ -8,7 +8,7 @@ use std::{cmp::Ordering, collections::VecDeque, ops::Range};
 use crate::store::{RequestContext, StoreError};
 
 /// The number of items that are selected or merged between two pauses: a few milliseconds of work.
-const STRETCH: usize = 8_192;
+pub(super) const STRETCH: usize = 8_192;
 
 /// The items at the positions `window` of the sorted list, in order.
 ///
