@@ -7,6 +7,7 @@
 
 mod element;
 mod field;
+mod form;
 mod text;
 mod value;
 

@@ -178,13 +178,12 @@ impl Reader<'_> {
                 }
                 continue;
             }
-            if let Some((reference, _)) = derived
+            if let Some((reference, value)) = derived
                 && reference == attribute
             {
-                let mut text = None;
-                let place = Place::Alone(&mut text);
+                let is_needed = !self.is_stored() && !object.contains(value);
+                let place = Place::IdInUrl(is_needed.then_some(&mut referred));
                 map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One, place })?;
-                referred = text.as_ref().and_then(Value::as_str).and_then(last_segment);
                 continue;
             }
             let definition = self.resource_type.attribute(attribute);
@@ -203,7 +202,6 @@ impl Reader<'_> {
             }
         }
         if let (Some(id), Some((_, value))) = (referred, derived)
-            && !self.is_stored()
             && !object.contains(value)
         {
             object.push(value, Value::String(id));
@@ -221,14 +219,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// The id in the URL of a resource (RFC 7644 §3.2): the text after the last slash, percent-decoded.
-fn last_segment(url: &str) -> Option<Text> {
-    let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    let id = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
-    (!id.is_empty() && !id.contains('\0')).then(|| Text::from(&*id))
 }
 
 /// The attributes that one object has had so far.

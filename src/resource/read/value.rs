@@ -11,11 +11,12 @@ use serde_json::value::RawValue;
 use super::{
     super::{ResourceErrorKind, value_search::drop_doubles},
     Reader,
+    form::{is_base64, is_reference, last_segment},
 };
 use crate::{
     quirks::Quirk,
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Decimal, Object, Value, read_date_time},
+    value::{Decimal, Object, Text, Value, read_date_time},
 };
 
 /// The number of elements from which a list gives back the room that it does not use.
@@ -43,6 +44,8 @@ pub(super) enum Place<'r> {
     Member(&'r mut Object),
     Element(&'r mut Vec<Value>),
     Alone(&'r mut Option<Value>),
+    /// The id in a URL; the URL itself is not kept. `None` if the id is not needed.
+    IdInUrl(Option<&'r mut Option<Text>>),
 }
 
 impl Place<'_> {
@@ -52,6 +55,7 @@ impl Place<'_> {
             Self::Member(object) => Place::Member(object),
             Self::Element(values) => Place::Element(values),
             Self::Alone(value) => Place::Alone(value),
+            Self::IdInUrl(id) => Place::IdInUrl(id.as_deref_mut()),
         }
     }
 }
@@ -112,6 +116,11 @@ impl OfAttribute<'_, '_> {
             Place::Member(object) => object.push(self.attribute, value),
             Place::Element(values) => values.push(value),
             Place::Alone(place) => *place = Some(value),
+            Place::IdInUrl(id) => {
+                if let Some(id) = id {
+                    *id = value.as_str().and_then(last_segment);
+                }
+            }
         }
     }
 
@@ -145,6 +154,16 @@ impl OfAttribute<'_, '_> {
             && text.bytes().all(|byte| byte.is_ascii_whitespace())
             && self.reader.tolerance.allows(Quirk::BlankUri)
         {
+            return Ok(());
+        }
+        if data_type == AttributeType::Reference
+            && let Place::IdInUrl(id) = &mut self.place
+        {
+            // A copy of the URL would cost more than all else about a member.
+            self.reader.check_reference(self.attribute, text)?;
+            if let Some(id) = id {
+                **id = last_segment(text);
+            }
             return Ok(());
         }
         if data_type != AttributeType::Complex {
@@ -334,22 +353,14 @@ impl Reader<'_> {
     /// Reads text as a value of the type of `attribute`, which is not complex. The case of the text stays
     /// (RFC 7643 §7).
     pub(super) fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
-        if text.len() > self.limits.string {
-            return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
-        }
         let data_type = self.resource_type.attribute(attribute).data_type();
+        if data_type == AttributeType::Reference {
+            self.check_reference(attribute, text)?;
+            return Ok(Value::String(text.into()));
+        }
+        self.check_length(attribute, text)?;
         let form = match data_type {
-            AttributeType::String => return Ok(Value::String(text.into())),
-            AttributeType::Reference if is_reference(text) => return Ok(Value::String(text.into())),
-            AttributeType::Reference
-                if text.contains(' ')
-                    && !text.trim_ascii().is_empty()
-                    && is_reference(&text.replace(' ', "_"))
-                    && self.tolerance.allows(Quirk::UriWithBlank) =>
-            {
-                return Ok(Value::String(text.into()));
-            }
-            AttributeType::Reference => "a URI",
+            AttributeType::String | AttributeType::Reference => return Ok(Value::String(text.into())),
             AttributeType::Binary if is_base64(text) => return Ok(Value::String(text.into())),
             AttributeType::Binary => "base64",
             AttributeType::DateTime => {
@@ -371,6 +382,22 @@ impl Reader<'_> {
             }
         };
         Err(self.fail(attribute, ResourceErrorKind::Form(form)))
+    }
+
+    fn check_length<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<(), E> {
+        let longest = self.limits.string;
+        if text.len() > longest { Err(self.fail(attribute, ResourceErrorKind::TooLong(longest))) } else { Ok(()) }
+    }
+
+    /// Refuses text that is not a URI.
+    fn check_reference<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<(), E> {
+        self.check_length(attribute, text)?;
+        let has_form = is_reference(text)
+            || text.contains(' ')
+                && !text.trim_ascii().is_empty()
+                && is_reference(&text.replace(' ', "_"))
+                && self.tolerance.allows(Quirk::UriWithBlank);
+        if has_form { Ok(()) } else { Err(self.fail(attribute, ResourceErrorKind::Form("a URI"))) }
     }
 
     fn wrong_type<E: Error>(&mut self, attribute: AttributeId, data_type: AttributeType) -> E {
@@ -402,30 +429,4 @@ pub(super) fn found_at(raw: &RawValue) -> &'static str {
         Some(b'n') => "null",
         _ => "a number",
     }
-}
-
-/// Whether the characters are those of a URI or IRI reference (RFC 7643 §2.3.7; RFC 3986 §2, RFC 3987 §2.2).
-fn is_reference(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let fits = match byte {
-            b'%' => [bytes.next(), bytes.next()].iter().all(|hex| hex.is_some_and(|hex| hex.is_ascii_hexdigit())),
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
-            byte => byte.is_ascii_graphic() || !byte.is_ascii(),
-        };
-        if !fits {
-            return false;
-        }
-    }
-    true
-}
-
-/// Whether the text is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
-fn is_base64(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
-    digits.len() % 4 != 1
-        && (padding == 0 || padding <= 2 && text.len().is_multiple_of(4))
-        && digits.bytes().all(alphabet)
 }
