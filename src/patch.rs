@@ -139,6 +139,9 @@ impl Patch {
         limits: &Limits,
         tolerance: &Tolerance,
     ) -> Vec<AttributeId> {
+        if resource_type.reference_lists().is_empty() {
+            return Vec::new();
+        }
         let mut met = *tolerance;
         let mut reading = Reading::new(limits, &mut met);
         let mut touched = Vec::new();

@@ -83,6 +83,18 @@ impl Value {
         if let Self::Complex(object) = self { Some(object) } else { None }
     }
 
+    /// Gives back room that was reserved for more values.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        match self {
+            Self::Complex(object) => object.shrink_to_fit(),
+            Self::List(values) => {
+                values.iter_mut().for_each(Self::shrink_to_fit);
+                values.shrink_to_fit();
+            }
+            _ => {}
+        }
+    }
+
     /// The values of a list; for any other value, a slice of that value alone.
     pub fn elements(&self) -> &[Self] {
         if let Self::List(values) = self { values } else { std::slice::from_ref(self) }
@@ -164,6 +176,12 @@ impl Object {
     /// Whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Gives back room that was reserved for more members, here and in every value.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.members.iter_mut().for_each(|(_, value)| value.shrink_to_fit());
+        self.members.shrink_to_fit();
     }
 
     /// Whether `attribute` has a value.

@@ -63,8 +63,24 @@ impl Condition {
     /// ```
     pub fn attributes(&self) -> Vec<AttributeId> {
         let mut found = Vec::new();
-        self.collect(&mut found);
+        self.uses(&mut |attribute| {
+            found.push(attribute);
+            false
+        });
         found
+    }
+
+    /// Returns whether `test` holds for one of the [`Condition::attributes`]. The later attributes are not tested.
+    pub(crate) fn uses(&self, test: &mut dyn FnMut(AttributeId) -> bool) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|condition| condition.uses(test)),
+            Self::Not(condition) => condition.uses(test),
+            Self::Element { place, condition } => test(place.attribute()) || condition.uses(test),
+            Self::Present(place) => test(place.attribute()),
+            Self::Extension(attribute) => test(*attribute),
+            Self::Compare(comparison) => test(comparison.attribute()),
+            Self::Constant(_) => false,
+        }
     }
 
     /// Returns the number of comparisons and tests, and the number of `co` comparisons among them.
@@ -77,25 +93,6 @@ impl Condition {
             Self::Not(condition) | Self::Element { condition, .. } => condition.comparisons(),
             Self::Compare(comparison) => (1, usize::from(comparison.operator == Operator::Co)),
             Self::Present(_) | Self::Extension(_) | Self::Constant(_) => (1, 0),
-        }
-    }
-
-    fn collect(&self, found: &mut Vec<AttributeId>) {
-        match self {
-            Self::All(conditions) | Self::Any(conditions) => {
-                for condition in conditions {
-                    condition.collect(found);
-                }
-            }
-            Self::Not(condition) => condition.collect(found),
-            Self::Element { place, condition } => {
-                found.push(place.attribute());
-                condition.collect(found);
-            }
-            Self::Present(place) => found.push(place.attribute()),
-            Self::Extension(attribute) => found.push(*attribute),
-            Self::Compare(comparison) => found.push(comparison.attribute()),
-            Self::Constant(_) => {}
         }
     }
 

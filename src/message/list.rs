@@ -1,6 +1,6 @@
 //! ListResponse (RFC 7644 §3.4.2, RFC 9865 §2).
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::uri::LIST_RESPONSE;
 
@@ -27,23 +27,22 @@ pub(crate) struct ListWriter {
 impl ListWriter {
     /// Starts the list of a page with `count` resources, which the caller then adds.
     pub(crate) fn new(page: PageInfo<'_>, count: usize) -> Self {
-        let mut head = format!(r#"{{"schemas":["{LIST_RESPONSE}"]"#);
+        let mut out = Vec::with_capacity(256 + 1_024 * count);
+        // Writing to a vector cannot fail, and a cursor has no character that JSON must escape.
+        let _ = write!(out, r#"{{"schemas":["{LIST_RESPONSE}"]"#);
         let numbers = [
             ("totalResults", page.total),
             ("startIndex", page.start_index),
             ("itemsPerPage", u64::try_from(count).ok()),
         ];
         for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-            // Writing to a string cannot fail, and a cursor has no character that JSON must escape.
-            let _ = write!(head, r#","{name}":{number}"#);
+            let _ = write!(out, r#","{name}":{number}"#);
         }
         for (name, cursor) in [("previousCursor", page.previous_cursor), ("nextCursor", page.next_cursor)] {
             if let Some(cursor) = cursor {
-                let _ = write!(head, r#","{name}":"{cursor}""#);
+                let _ = write!(out, r#","{name}":"{cursor}""#);
             }
         }
-        let mut out = Vec::with_capacity(256 + 1_024 * count);
-        out.extend_from_slice(head.as_bytes());
         out.extend_from_slice(br#","Resources":["#);
         Self { out, is_first: true }
     }

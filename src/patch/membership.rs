@@ -133,6 +133,9 @@ pub(super) fn membership(
     resource_type: &Arc<ResourceType>,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Membership>, PatchError> {
+    if resource_type.reference_lists().is_empty() {
+        return Ok(None);
+    }
     // Quirks are recorded only if the patch is a membership change.
     let mut met = *reading.tolerance;
     let mut trial = reading.on_trial(&mut met);

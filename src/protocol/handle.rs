@@ -1,5 +1,7 @@
 //! Dispatches requests to operations and turns outcomes into responses.
 
+use std::pin::pin;
+
 use super::{
     Request, Response,
     media::{answer_type, check_content_type, content_coding},
@@ -57,7 +59,9 @@ impl<S: Store> ServiceProvider<S> {
         let context = trace.context(context);
         // Every request has a bound on its work, with or without a trace.
         let context = self.metered(&context);
-        let response = trace.around(self.respond(&context, request, &trace)).await;
+        // Pinned here, since each function that takes the future by value would copy its kilobytes.
+        let responding = pin!(self.respond(&context, request, &trace));
+        let response = trace.around(responding).await;
         trace.end(&response);
         response
     }
@@ -151,7 +155,7 @@ impl<S: Store> ServiceProvider<S> {
                 // `get` has already checked `If-Match`, so only `If-None-Match` can fail here.
                 if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
-                    return Ok(Response::new(304).with_etag(&answer.etag()).with_quirks(quirks));
+                    return Ok(Response::new(304).with_etag(answer.etag()).with_quirks(quirks));
                 }
                 Ok(answered(200, &answer, content_type))
             }
@@ -227,11 +231,12 @@ fn reads_body(route: &Route<'_>, method: &str) -> bool {
 
 /// Shows a resource, or responds 204 without `Location` if the resource is too large (erratum 5295 of RFC 7644).
 fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Response {
-    let response = match answer.to_json() {
+    let etag = answer.etag();
+    let response = match answer.to_json_with(&etag) {
         Some(body) => Response::new(status).with_body(body, content_type).with_location(answer.location()),
         None => Response::new(204),
     };
-    response.with_etag(&answer.etag()).with_quirks(answer.quirks())
+    response.with_etag(etag).with_quirks(answer.quirks())
 }
 
 /// Shows a list, also an empty list, with the status 200 (RFC 7644 §3.4.2).

@@ -27,8 +27,8 @@ pub struct Response {
 struct Headers {
     content_type: Option<&'static str>,
     /// The URL of the resource in the body: sent as `Location` and as `Content-Location`.
-    location: Option<Box<str>>,
-    etag: Option<Box<str>>,
+    location: Option<String>,
+    etag: Option<String>,
     allow: Option<&'static str>,
     accept_encoding: Option<&'static str>,
     retry_after: Option<Box<str>>,
@@ -51,13 +51,13 @@ impl Response {
     /// RFC 7643 §3.1 requires the header `Content-Location` to equal `meta.location`. The examples of RFC 7644 §3.3,
     /// §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
     pub(super) fn with_location(mut self, url: String) -> Self {
-        self.headers.location = Some(url.into());
+        self.headers.location = Some(url);
         self
     }
 
     /// Sets the version of the resource (RFC 7644 §3.14).
-    pub(super) fn with_etag(mut self, etag: &str) -> Self {
-        self.headers.etag = Some(etag.into());
+    pub(super) fn with_etag(mut self, etag: String) -> Self {
+        self.headers.etag = Some(etag);
         self
     }
 

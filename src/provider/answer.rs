@@ -38,7 +38,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) registry: Registry,
-    pub(super) base: Box<str>,
+    pub(super) base: Arc<str>,
     pub(super) projection: Projection,
     /// Whether the answer shows the resource. `false` in a bulk response.
     pub(super) written: bool,
@@ -63,13 +63,12 @@ impl View {
         self.written && self.projection.includes(attribute)
     }
 
-    fn write(&self, out: &mut Vec<u8>, row: &Row) {
-        let etag = row.stored.version.etag();
+    fn write(&self, out: &mut Vec<u8>, row: &Row, etag: &str) {
         let rendering = Rendering {
             registry: &self.registry,
             base: &self.base,
             projection: &self.projection,
-            version: Some(&etag),
+            version: Some(etag),
             derived: &row.derived,
             displays: &row.displays,
         };
@@ -120,9 +119,14 @@ impl Answer {
     /// references, if the list has more than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values,
     /// and after a write if the resource cannot be read for the answer within the limits.
     pub fn to_json(&self) -> Option<Vec<u8>> {
+        self.to_json_with(&self.etag())
+    }
+
+    /// As [`Answer::to_json`], for a caller that also needs the result of [`Answer::etag`].
+    pub(crate) fn to_json_with(&self, etag: &str) -> Option<Vec<u8>> {
         self.row.stored.complete.then(|| {
-            let mut out = Vec::with_capacity(1_024);
-            self.view.write(&mut out, &self.row);
+            let mut out = Vec::with_capacity(2_048);
+            self.view.write(&mut out, &self.row, etag);
             out
         })
     }
@@ -259,7 +263,8 @@ impl Listing {
 
     fn add(&self, list: &mut ListWriter, (view, row): &(usize, Row)) {
         if let Some(view) = self.views.get(*view) {
-            list.add(|out| view.write(out, row));
+            let etag = row.stored.version.etag();
+            list.add(|out| view.write(out, row, &etag));
         }
     }
 }

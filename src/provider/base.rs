@@ -1,6 +1,6 @@
 //! The base URL of all endpoints (RFC 7644 §1.3).
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
 
@@ -10,7 +10,7 @@ const PLACEHOLDER: &str = "{tenant}";
 
 /// A base URL without a trailing slash. It may contain a placeholder for the tenant.
 #[derive(Clone, Debug)]
-pub(super) struct BaseUrl(Box<str>);
+pub(super) struct BaseUrl(Arc<str>);
 
 impl BaseUrl {
     pub(super) fn new(url: &str) -> Option<Self> {
@@ -22,12 +22,12 @@ impl BaseUrl {
     }
 
     /// Returns the base URL of a tenant (RFC 7644 §6).
-    pub(super) fn of(&self, tenant: &TenantId) -> Cow<'_, str> {
+    pub(super) fn of(&self, tenant: &TenantId) -> Arc<str> {
         if self.0.contains(PLACEHOLDER) {
             let tenant = utf8_percent_encode(tenant.as_str(), SEGMENT).to_string();
-            Cow::Owned(self.0.replace(PLACEHOLDER, &tenant))
+            self.0.replace(PLACEHOLDER, &tenant).into()
         } else {
-            Cow::Borrowed(&self.0)
+            Arc::clone(&self.0)
         }
     }
 }

@@ -99,6 +99,6 @@ impl<S: Store> ServiceProvider<S> {
         let Call { context, permit, tolerance } = call;
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(context.tenant());
-        Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
+        Ok(View { registry: self.registry().clone(), base, projection, written: !options.in_bulk })
     }
 }

@@ -11,7 +11,8 @@ use crate::{
 
 /// The attributes of one resource type that an answer shows.
 ///
-/// Built once per request, as a set in which each attribute is looked up. An attribute that is never returned, such as
+/// Built once per request, as a set in which each attribute is looked up. Requests without `attributes` and
+/// `excludedAttributes` share one set for each resource type. An attribute that is never returned, such as
 /// `password` (RFC 7643 §4.1.1), is in no projection.
 ///
 /// ```
@@ -31,15 +32,18 @@ use crate::{
 pub struct Projection {
     resource_type: Arc<ResourceType>,
     /// A bit for each attribute. The bit of a complex attribute is set if any part of it is shown.
-    shown: Box<[u64]>,
+    shown: Arc<[u64]>,
 }
 
 impl Projection {
     /// The projection for a client that asks for no particular attributes (RFC 7644 §3.4).
     pub fn default_of(resource_type: &Arc<ResourceType>) -> Self {
-        let mut projection = Self::empty(resource_type);
-        projection.add_all(AttributeId::ROOT);
-        projection
+        let shown = resource_type.shown_by_default(|| {
+            let mut projection = Self::empty(resource_type);
+            projection.add_all(AttributeId::ROOT);
+            projection.shown
+        });
+        Self { resource_type: Arc::clone(resource_type), shown: Arc::clone(shown) }
     }
 
     /// The projection for the names in `attributes` and `excludedAttributes`, of which one list must be empty.
@@ -100,15 +104,12 @@ impl Projection {
     }
 
     fn empty(resource_type: &Arc<ResourceType>) -> Self {
-        Self {
-            resource_type: Arc::clone(resource_type),
-            shown: vec![0; resource_type.len().div_ceil(64)].into_boxed_slice(),
-        }
+        Self { resource_type: Arc::clone(resource_type), shown: vec![0; resource_type.len().div_ceil(64)].into() }
     }
 
     fn set(&mut self, attribute: AttributeId, shown: bool) {
         let index = attribute.index();
-        if let Some(word) = self.shown.get_mut(index / 64) {
+        if let Some(word) = Arc::make_mut(&mut self.shown).get_mut(index / 64) {
             let bit = 1 << (index % 64);
             *word = if shown { *word | bit } else { *word & !bit };
         }

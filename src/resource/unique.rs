@@ -2,7 +2,7 @@
 //!
 //! Only this file computes the keys, with the fold that filters use: a value is taken exactly if `eq` finds it.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 use chrono::SecondsFormat;
 
@@ -44,7 +44,7 @@ impl Resource {
     /// assert_eq!(&*resource.unique_keys()[0].folded, "bjensen");
     /// ```
     pub fn unique_keys(&self) -> Vec<UniqueKey> {
-        self.resource_type.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
+        self.keys_of_all(self.resource_type.unique_attributes().iter().copied())
     }
 
     /// All values of `attribute`, in every element of the lists on the route to it.
@@ -56,15 +56,22 @@ impl Resource {
     }
 
     /// The keys of all values of `attribute`, unique or not; each key once, ordered by text.
-    pub(crate) fn keys_of(&self, attribute: AttributeId) -> BTreeSet<UniqueKey> {
-        let mut keys = BTreeSet::new();
-        let place = Place::new(&self.resource_type, AttributeId::ROOT, attribute);
-        let exact = self.resource_type.compares_exactly(attribute);
-        each_value(&self.root, place.route(), &mut |value| {
-            if let Some(folded) = key(value, exact) {
-                keys.insert(UniqueKey { attribute, folded });
-            }
-        });
+    pub(crate) fn keys_of(&self, attribute: AttributeId) -> Vec<UniqueKey> {
+        self.keys_of_all([attribute])
+    }
+
+    /// The keys of all values of these attributes; each key once, in order.
+    pub(crate) fn keys_of_all(&self, attributes: impl IntoIterator<Item = AttributeId>) -> Vec<UniqueKey> {
+        let mut keys = Vec::new();
+        for attribute in attributes {
+            let place = Place::new(&self.resource_type, AttributeId::ROOT, attribute);
+            let exact = self.resource_type.compares_exactly(attribute);
+            each_value(&self.root, place.route(), &mut |value| {
+                keys.extend(key(value, exact).map(|folded| UniqueKey { attribute, folded }));
+            });
+        }
+        keys.sort_unstable();
+        keys.dedup();
         keys
     }
 }
@@ -121,7 +128,10 @@ fn key(value: &Value, exact: bool) -> Option<Text> {
     match value {
         Value::String(text) if text.is_empty() => None,
         Value::String(text) if exact => Some(text.clone()),
-        Value::String(text) => Some(fold(text).into_owned().into()),
+        Value::String(text) => Some(match fold(text) {
+            Cow::Borrowed(_) => text.clone(),
+            Cow::Owned(folded) => folded.into(),
+        }),
         Value::Integer(number) => Some(number.to_string().into()),
         Value::Decimal(number) => Some(number.canonical().into()),
         // dateTime cannot be unique (RFC 7643 §2.3.5), but a store may still index it.

@@ -4,7 +4,7 @@
 
 use std::{fmt, io::Write, sync::Arc};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Displays, Reference, Rendering, Resource};
@@ -394,14 +394,31 @@ fn display(out: &mut Vec<u8>, value: impl fmt::Display) {
 
 /// Writes a time in UTC with milliseconds, or with more digits if the time has them (RFC 7643 §2.3.5).
 fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
-    let precision = if time.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
-        SecondsFormat::Millis
-    } else {
-        SecondsFormat::AutoSi
-    };
     out.push(b'"');
-    out.extend_from_slice(time.to_rfc3339_opts(precision, true).as_bytes());
+    let (nanos, year) = (time.nanosecond(), time.year());
+    match u32::try_from(year) {
+        // Every answer has two such times. The general form below allocates.
+        Ok(year @ 0..=9_999) if nanos.is_multiple_of(1_000_000) && nanos < 1_000_000_000 => {
+            let parts = [(year, 4, b'-'), (time.month(), 2, b'-'), (time.day(), 2, b'T')];
+            let clock = [(time.hour(), 2, b':'), (time.minute(), 2, b':'), (time.second(), 2, b'.')];
+            for (number, width, end) in parts.into_iter().chain(clock).chain([(nanos / 1_000_000, 3, b'Z')]) {
+                digits(out, number, width);
+                out.push(end);
+            }
+        }
+        _ => {
+            let seconds = if nanos.is_multiple_of(1_000_000) { SecondsFormat::Millis } else { SecondsFormat::AutoSi };
+            out.extend_from_slice(time.to_rfc3339_opts(seconds, true).as_bytes());
+        }
+    }
     out.push(b'"');
+}
+
+/// Writes a number of at most four digits with leading zeros.
+fn digits(out: &mut Vec<u8>, number: u32, width: usize) {
+    let all = [number / 1_000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
+    // Each digit is below 10.
+    out.extend(all.iter().skip(4 - width).map(|digit| b'0' + u8::try_from(*digit).unwrap_or_default()));
 }
 
 /// Writes the URL of a resource as a JSON string.
@@ -421,5 +438,10 @@ fn location(out: &mut Vec<u8>, base: &str, resource_type: &ResourceType, id: &st
 
 /// The URL of a resource (RFC 7643 §3.1 `meta.location`).
 pub(crate) fn url(base: &str, resource_type: &ResourceType, id: &str) -> String {
-    format!("{base}/{}/{}", resource_type.endpoint(), utf8_percent_encode(id, SEGMENT))
+    let mut url = String::with_capacity(base.len() + resource_type.endpoint().len() + id.len() + 2);
+    for part in [base, "/", resource_type.endpoint(), "/"] {
+        url.push_str(part);
+    }
+    url.extend(utf8_percent_encode(id, SEGMENT));
+    url
 }

@@ -1,5 +1,7 @@
 //! The builder of a resource type, which checks the definitions of its attributes.
 
+use std::sync::OnceLock;
+
 use super::{
     Attribute, AttributeId, AttributeType, Extension, ResourceType, Schema, SchemaError, SchemaErrorKind, Uniqueness,
     common::{common_attributes, is_common},
@@ -152,6 +154,8 @@ impl ResourceTypeBuilder {
             defaults: Vec::new(),
             relations: self.relations,
             names: Vec::new(),
+            on_request: Vec::new(),
+            shown_by_default: OnceLock::new(),
         };
         // First, so that the constants of `AttributeId` hold.
         for attribute in common_attributes() {

@@ -1,7 +1,9 @@
 //! A resource type: its endpoint, its schemas and their attributes (RFC 7643 §3.2, §6).
 
+use std::sync::{Arc, OnceLock};
+
 use super::{
-    Attribute, AttributeId, Mutability, Schema, Uniqueness,
+    Attribute, AttributeId, Mutability, Returned, Schema, Uniqueness,
     table::{Conventional, Table},
 };
 
@@ -57,6 +59,9 @@ pub struct ResourceType {
     pub(super) defaults: Vec<AttributeId>,
     pub(super) relations: Vec<[Box<str>; 4]>,
     pub(super) names: Vec<AttributeId>,
+    pub(super) on_request: Vec<AttributeId>,
+    /// A bit for each attribute that an answer shows by default. Almost every request needs them.
+    pub(super) shown_by_default: OnceLock<Arc<[u64]>>,
 }
 
 impl ResourceType {
@@ -165,6 +170,11 @@ impl ResourceType {
         &self.defaults
     }
 
+    /// The attributes that an answer shows only on request (RFC 7643 §7), also as sub-attributes.
+    pub(crate) fn on_request(&self) -> &[AttributeId] {
+        &self.on_request
+    }
+
     /// The attributes that name a resource of the type to people, the preferred attribute first. A reference to the
     /// resource shows the first of these attributes with a value as its `display`. See
     /// [`ResourceTypeBuilder::named_by`](super::ResourceTypeBuilder::named_by).
@@ -216,6 +226,11 @@ impl ResourceType {
         resource_type
     }
 
+    /// The attributes that an answer shows by default, a bit for each. `find` makes them once for the resource type.
+    pub(crate) fn shown_by_default(&self, find: impl FnOnce() -> Arc<[u64]>) -> &Arc<[u64]> {
+        self.shown_by_default.get_or_init(find)
+    }
+
     pub(crate) fn declared_relations(&self) -> &[[Box<str>; 4]] {
         &self.relations
     }
@@ -230,12 +245,15 @@ impl ResourceType {
         self.table.len()
     }
 
-    /// Finds the attributes that are unique, that list references, and that have a default. The table must have been
-    /// indexed.
+    /// Finds the attributes that are unique, that list references, and that have a default. Must follow every change of the
+    /// table, after the table has been indexed.
     pub(super) fn classify(&mut self) {
-        let (mut unique, mut lists, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut unique, mut lists, mut defaults, mut on_request) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for id in self.attributes() {
             let attribute = self.attribute(id);
+            if attribute.returned() == Returned::Request {
+                on_request.push(id);
+            }
             if attribute.default_value().is_some() {
                 defaults.push(id);
             }
@@ -258,5 +276,7 @@ impl ResourceType {
         self.unique = unique;
         self.reference_lists = lists;
         self.defaults = defaults;
+        self.on_request = on_request;
+        self.shown_by_default = OnceLock::new();
     }
 }

@@ -164,8 +164,10 @@ impl Store for MemoryStore {
         }
         self.write(context, |tenant| {
             let mut transaction = Transaction::new(tenant, &self.indexed);
-            let apply = |(index, change)| transaction.apply(change).map_err(|error| CommitError::new(index, error));
-            let done: Vec<ChangeOutcome> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
+            let mut done = Vec::with_capacity(batch.len());
+            for (index, change) in batch.iter().enumerate() {
+                done.push(transaction.apply(change).map_err(|error| CommitError::new(index, error))?);
+            }
             transaction.keep();
             Ok(done)
         })
@@ -178,13 +180,17 @@ impl Store for MemoryStore {
         ids: &[&str],
         bytes: usize,
     ) -> Result<Vec<Referrer>, StoreError> {
-        let mut ids: Vec<&str> = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
+        let mut sorted: Vec<&str> = Vec::new();
+        if ids.len() > 1 {
+            sorted.extend(ids);
+            sorted.sort_unstable();
+            sorted.dedup();
+        }
+        let ids = if sorted.is_empty() { ids } else { &sorted };
         let found = self.read(context, |tenant| {
             let (mut found, mut room) = (Vec::new(), bytes);
             let Some(table) = tenant.find_table(relation.referrer()) else { return Ok(found) };
-            for value in ids {
+            for &value in ids {
                 for holding in tenant.holdings(value).filter(|it| it.table == table && it.list == relation.list()) {
                     let Some(row) = tenant.row(table, &holding.referrer) else { continue };
                     let display = row.head.resource.root().get(relation.display());

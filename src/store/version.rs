@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::value::Text;
+
 /// The version of a resource, as the store named it (RFC 7644 §3.14).
 ///
 /// Only the store interprets a version; every other component only compares it. A store gives a resource a new version
@@ -17,7 +19,7 @@ use std::fmt;
 /// # Ok::<(), scim_core::store::InvalidVersion>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Version(Box<str>);
+pub struct Version(Text);
 
 impl Version {
     /// The maximum length of a version in bytes.
@@ -33,7 +35,7 @@ impl Version {
         let text = text.into();
         let fits = (1..=Self::MAX_BYTES).contains(&text.len());
         if fits && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
-            return Ok(Self(text));
+            return Ok(Self(text.into()));
         }
         Err(InvalidVersion { bytes: text.len() })
     }
@@ -46,7 +48,7 @@ impl Version {
     /// The entity tag for the `ETag` header and `meta.version` (RFC 7643 §3.1). It is weak, since two responses for
     /// the same version may show different attributes.
     pub(crate) fn etag(&self) -> String {
-        format!("W/\"{self}\"")
+        ["W/\"", self.as_str(), "\""].concat()
     }
 }
 

@@ -315,7 +315,10 @@ fn has_new_value(attribute: AttributeId, before: &Resource, after: &Resource) ->
         resource.values_of(attribute).iter().any(|known| matches!(known, Value::Boolean(known) if *known == value))
     };
     let has_new_boolean = [true, false].into_iter().any(|value| has(after, value) && !has(before, value));
-    has_new_boolean || !after.keys_of(attribute).is_subset(&before.keys_of(attribute))
+    has_new_boolean || {
+        let known = before.keys_of(attribute);
+        after.keys_of(attribute).iter().any(|key| known.binary_search(key).is_err())
+    }
 }
 
 /// Returns the attributes that identify an account or that its owner signs in with: the unique attributes, the

@@ -130,6 +130,11 @@ impl Permit {
         self.scope.is_empty()
     }
 
+    /// Returns whether the caller sees every attribute of the resource type.
+    pub(in crate::provider) fn hides_nothing(&self) -> bool {
+        self.hidden.is_empty()
+    }
+
     /// Returns whether the attribute, or an attribute that contains it, is hidden.
     pub(in crate::provider) fn hides(&self, attribute: AttributeId) -> bool {
         let mut at = attribute;

@@ -30,13 +30,9 @@ impl<'a> Plan<'a> {
                 continue;
             }
             // The core makes `meta.location` and `meta.version`; no store knows them.
-            let made_here =
-                |attribute: &AttributeId| matches!(*attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
-            let pushdown = if condition.attributes().iter().any(made_here) {
-                Pushdown::No
-            } else {
-                store.pushdown(resource_type, condition)
-            };
+            let mut made_here = |attribute| matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
+            let pushdown =
+                if condition.uses(&mut made_here) { Pushdown::No } else { store.pushdown(resource_type, condition) };
             if matches!(pushdown, Pushdown::Exact | Pushdown::Superset) {
                 plan.pushed.push(condition);
             }
@@ -60,6 +56,7 @@ impl<'a> Plan<'a> {
 
     /// Returns whether the residual conditions use derived attributes.
     pub(super) fn needs_derived(&self, resource_type: &ResourceType, registry: &Registry) -> bool {
-        self.attributes().into_iter().any(|attribute| registry.is_derived(resource_type, attribute))
+        let mut is_derived = |attribute| registry.is_derived(resource_type, attribute);
+        self.residual.iter().any(|condition| condition.uses(&mut is_derived))
     }
 }

@@ -176,7 +176,8 @@ impl<S: Store> ServiceProvider<S> {
         let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
         let cursors = Cursors {
             seals: &self.inner.seals,
-            query: canonical(context.tenant(), endpoint, request),
+            // Only a cursor names its query.
+            query: request.cursor.as_ref().map(|_| canonical(context.tenant(), endpoint, request)).unwrap_or_default(),
             count: u64::try_from(take).unwrap_or(u64::MAX),
             now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
         };
@@ -235,7 +236,7 @@ impl<S: Store> ServiceProvider<S> {
             let shows = |attribute| query.view.shows(attribute);
             let lists = self.derive(context, query.resource_type, &ids, shows).await?;
             let displays = self.names(context, query.resource_type, &resources, shows).await?;
-            derived.push(lists.into_iter().zip(displays));
+            derived.push(lists.into_iter().zip(displays.into_iter().chain(std::iter::repeat_with(Vec::new))));
         }
         let rows = items.into_iter().map(|(position, stored)| {
             let (derived, displays) = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();

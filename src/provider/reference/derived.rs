@@ -20,23 +20,23 @@ impl<S: Store> ServiceProvider<S> {
         context: &RequestContext,
         resource_type: &ResourceType,
         ids: &[&str],
-        wanted: impl Fn(AttributeId) -> bool,
+        wanted: impl Fn(AttributeId) -> bool + Send + Sync,
     ) -> Result<Vec<Derived>, Error> {
-        let mut derived: Vec<Derived> = Vec::new();
-        derived.resize_with(ids.len(), Vec::new);
-        let relations = self.registry().relations(resource_type).iter();
-        let relations: Vec<&Relation> = relations.filter(|relation| wanted(relation.attribute())).collect();
-        if relations.is_empty() || ids.is_empty() {
+        let mut derived: Vec<Derived> = vec![Vec::new(); ids.len()];
+        if ids.is_empty() {
             return Ok(derived);
         }
-        let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
-        for relation in relations {
+        let many = if ids.len() > 1 { ids } else { &[] };
+        let places: HashMap<&str, usize> = many.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        let place = |id: &str| if let [only] = ids { (*only == id).then_some(0) } else { places.get(id).copied() };
+        for relation in self.registry().relations(resource_type) {
+            if !wanted(relation.attribute()) {
+                continue;
+            }
             let mut found = self.referrers(context, resource_type, relation, ids).await?;
             self.show_referrers(context, relation, &mut found).await?;
             for Referrer { value, id, display, .. } in found {
-                let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
-                    continue;
-                };
+                let Some(lists) = place(&value).and_then(|index| derived.get_mut(index)) else { continue };
                 let reference = Reference::new(id, relation.referrer().clone(), display);
                 match lists.last_mut() {
                     Some((attribute, list)) if *attribute == relation.attribute() => list.push(reference),

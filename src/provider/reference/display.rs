@@ -13,7 +13,7 @@ use crate::{
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
     store::{RequestContext, RequestedAttributes, Store},
-    value::{Text, Value},
+    value::Value,
 };
 
 /// The references in an answer to resources of one type.
@@ -21,8 +21,33 @@ struct References<'a> {
     resource_type: &'a Arc<ResourceType>,
     /// Each id once, whatever the number of references with the id.
     ids: Vec<&'a str>,
+    /// The index of each id in `ids`; empty while there are few ids.
     known: HashMap<&'a str, usize>,
     places: Vec<NameSlot>,
+}
+
+impl<'a> References<'a> {
+    fn new(resource_type: &'a Arc<ResourceType>) -> Self {
+        Self { resource_type, ids: Vec::new(), known: HashMap::new(), places: Vec::new() }
+    }
+
+    /// Returns the index of the id in `ids`, and adds the id if it is new.
+    fn index_of(&mut self, id: &'a str) -> usize {
+        const FEW: usize = 16;
+        let next = self.ids.len();
+        if next > FEW && self.known.is_empty() {
+            self.known = self.ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        }
+        let found =
+            if next > FEW { self.known.get(id).copied() } else { self.ids.iter().position(|known| *known == id) };
+        found.unwrap_or_else(|| {
+            self.ids.push(id);
+            if next > FEW {
+                self.known.insert(id, next);
+            }
+            next
+        })
+    }
 }
 
 /// A reference in an answer that shows a name.
@@ -38,6 +63,8 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the names that resources of one type show in the sub-attributes for which `wanted` holds, in the order
     /// of `resources`. The store is called once for each type of resource to which they refer.
     ///
+    /// The result is empty if none of the resources refers to another one.
+    ///
     /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller
     /// gives no name.
     pub(in crate::provider) async fn names(
@@ -47,18 +74,20 @@ impl<S: Store> ServiceProvider<S> {
         resources: &[&Resource],
         wanted: impl Fn(AttributeId) -> bool,
     ) -> Result<Vec<Vec<Displays>>, Error> {
-        let mut named: Vec<Vec<Displays>> = Vec::new();
-        named.resize_with(resources.len(), Vec::new);
-        let displays: Vec<&Display> =
-            self.displays(resource_type).iter().filter(|display| wanted(display.attribute())).collect();
+        let displays = self.displays(resource_type).iter().filter(|display| {
+            wanted(display.attribute())
+                && resources.iter().any(|resource| !values_of(resource, display.reference()).is_empty())
+        });
+        let displays: Vec<&Display> = displays.collect();
         if displays.is_empty() {
-            return Ok(named);
+            return Ok(Vec::new());
         }
+        let mut named: Vec<Vec<Displays>> = Vec::with_capacity(resources.len());
+        named.resize_with(resources.len(), Vec::new);
         let mut references: Vec<References<'_>> = Vec::new();
         for resource_type in displays.iter().flat_map(|display| display.targets()) {
             if !references.iter().any(|known| known.resource_type.name() == resource_type.name()) {
-                let known = HashMap::new();
-                references.push(References { resource_type, ids: Vec::new(), known, places: Vec::new() });
+                references.push(References::new(resource_type));
             }
         }
         for (row, (resource, named)) in resources.iter().zip(&mut named).enumerate() {
@@ -83,7 +112,8 @@ impl<S: Store> ServiceProvider<S> {
                 continue;
             }
             let used = permit.scope().flat_map(Condition::attributes);
-            let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
+            let used: Vec<AttributeId> =
+                used.map(|used| referred.top_level(used)).chain(names.iter().copied()).collect();
             let found = self
                 .get_many(context, referred, &ids, &RequestedAttributes::only(&used).with_byte_limit(limit))
                 .await?;
@@ -94,14 +124,13 @@ impl<S: Store> ServiceProvider<S> {
                     _ => None,
                 })
             };
-            let found: Vec<Option<Text>> = found.iter().map(name_of).collect();
             for place in places {
-                let Some(name) = found.get(place.id).and_then(Option::as_ref) else { continue };
+                let Some(name) = found.get(place.id).and_then(name_of) else { continue };
                 // A long name in many references makes a long answer.
                 room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(resource_type, &displays, limit))?;
                 let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
                 if let Some(displays) = shown {
-                    displays.set(place.value, name.clone());
+                    displays.set(place.value, name);
                 }
             }
         }
@@ -186,11 +215,7 @@ fn collect<'a>(
                 display.targets().iter().any(|resource_type| resource_type.name() == referred)
             };
             if fits {
-                let ids = &mut references.ids;
-                let place = *references.known.entry(id).or_insert_with(|| {
-                    ids.push(id);
-                    ids.len() - 1
-                });
+                let place = references.index_of(id);
                 references.places.push(NameSlot { row, display: named, value: index, id: place });
             }
         }

@@ -54,7 +54,12 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
     /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
-    fn check_size(&self, context: &RequestContext, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+    pub(super) fn check_size(
+        &self,
+        context: &RequestContext,
+        before: Option<&Resource>,
+        after: &Resource,
+    ) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
         let size_after = charge_bytes(context, after)?.saturating_sub(after.size_of_lists());
         let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());

@@ -132,7 +132,7 @@ impl Tenant {
             target: Arc::clone(target),
             table: 0,
             list: AttributeId::ROOT,
-            referrer: Id::from(""),
+            referrer: Id::default(),
         };
         let target = self.locate(id);
         let behind = target.into_iter().flat_map(move |target| self.holdings.range(first(target)..));
@@ -156,25 +156,11 @@ impl Tenant {
     pub(super) fn swap_head(&mut self, table: usize, id: &Id, head: Option<Head>) -> Option<Head> {
         let Self { tables, ids, .. } = self;
         let rows = tables.get_mut(table)?;
-        let before = rows.rows.get(id).map(|row| rows.keys(&row.head.resource));
-        for key in before.into_iter().flatten() {
-            rows.index.remove(&(key, Arc::clone(id)));
-        }
-        if let Some(row) = rows.rows.get(id) {
-            for key in &row.head.unique {
-                rows.unique.remove(key);
-            }
-        }
+        rows.index(id, head.as_ref());
         let Some(head) = head else {
             ids.remove(id);
             return rows.rows.remove(id).map(|row| Arc::unwrap_or_clone(row).head);
         };
-        for key in rows.keys(&head.resource) {
-            rows.index.insert((key, Arc::clone(id)));
-        }
-        for key in &head.unique {
-            rows.unique.insert(key.clone(), Arc::clone(id));
-        }
         ids.insert(Arc::clone(id), IndexedResource { table, resource: Arc::clone(&head.resource) });
         if let Some(row) = rows.rows.get_mut(id).map(Arc::make_mut) {
             row.whole = OnceLock::new();
@@ -248,15 +234,41 @@ impl Table {
 
     /// The resources that have a value with this key, ascending by id.
     pub(super) fn having(&self, key: UniqueKey) -> impl Iterator<Item = &Id> {
-        let from = (key.clone(), Id::from(""));
+        let from = (key.clone(), Id::default());
         self.index
             .range((Bound::Included(from), Bound::Unbounded))
             .take_while(move |(found, _)| *found == key)
             .map(|(_, id)| id)
     }
 
-    fn keys(&self, resource: &Resource) -> Vec<UniqueKey> {
-        self.indexed.iter().flat_map(|attribute| resource.keys_of(*attribute)).collect()
+    /// Replaces the keys of the resource with `id` in the indexes. A key that stays is not touched.
+    fn index(&mut self, id: &Id, head: Option<&Head>) {
+        let before = self.rows.get(id).map(|row| &row.head);
+        let has_changed = |attribute: &AttributeId| {
+            let top = self.resource_type.top_level(*attribute);
+            let [old, new] = [before, head].map(|head| head.and_then(|head| head.resource.root().get(top)));
+            old != new
+        };
+        let keys = |head: Option<&Head>| {
+            let changed = self.indexed.iter().copied().filter(has_changed);
+            head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
+        };
+        let (old, new) = (keys(before), keys(head));
+        for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
+            self.index.remove(&(key.clone(), Arc::clone(id)));
+        }
+        for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
+            self.index.insert((key, Arc::clone(id)));
+        }
+        let [old, new] = [before, head].map(|head| head.map_or(&[][..], |head| &head.unique));
+        if old != new {
+            for key in old {
+                self.unique.remove(key);
+            }
+            for key in new {
+                self.unique.insert(key.clone(), Arc::clone(id));
+            }
+        }
     }
 }
 

@@ -303,11 +303,9 @@ fn may_refer(resource_type: &ResourceType, list: AttributeId, target: &ResourceT
 fn is_same_but_for_the_time(before: &Object, after: &Object) -> bool {
     let is_same = |(attribute, before): (AttributeId, &Value)| match (after.get(attribute), before) {
         (Some(Value::Complex(after)), Value::Complex(before)) if attribute == AttributeId::META => {
-            let without_time = |meta: &Object| -> Object {
-                let kept = meta.iter().filter(|(attribute, _)| *attribute != AttributeId::META_LAST_MODIFIED);
-                kept.map(|(attribute, value)| (attribute, value.clone())).collect()
-            };
-            without_time(before) == without_time(after)
+            let is_other = |(attribute, _): &(AttributeId, &Value)| *attribute != AttributeId::META_LAST_MODIFIED;
+            before.iter().filter(is_other).count() == after.iter().filter(is_other).count()
+                && before.iter().filter(is_other).all(|(attribute, before)| after.get(attribute) == Some(before))
         }
         (after, before) => after == Some(before),
     };
