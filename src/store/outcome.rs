@@ -26,28 +26,47 @@ pub struct ChangeOutcome {
     /// list, `add` has only values that were missing, and `clear` is never set. `None` from a store that cannot report
     /// the effective edit: the requested edit then counts as the effective edit.
     pub edit: Option<ValueEdit>,
+    /// Whether the store keeps other values than those of the change, for example the name of a user that already
+    /// existed. The core then reads the resource again for its answer, which shows the stored values (RFC 7644 §3.1).
+    pub has_other_values: bool,
 }
 
 impl ChangeOutcome {
     /// The resource was created, replaced or edited, and now has this version.
     pub fn written(version: Version) -> Self {
-        Self { version: Some(version), changed: true, edit: None }
+        Self { version: Some(version), changed: true, edit: None, has_other_values: false }
     }
 
     /// The change had no effect; the resource still has this version.
     pub fn kept(version: Version) -> Self {
-        Self { version: Some(version), changed: false, edit: None }
+        Self { version: Some(version), changed: false, edit: None, has_other_values: false }
     }
 
     /// The resource was deleted.
     pub const fn deleted() -> Self {
-        Self { version: None, changed: true, edit: None }
+        Self { version: None, changed: true, edit: None, has_other_values: false }
     }
 
     /// Adds the effective edit of [`Change::EditValues`](super::Change::EditValues).
     #[must_use]
     pub fn with_edit(mut self, effect: impl Into<Option<ValueEdit>>) -> Self {
         self.edit = effect.into();
+        self
+    }
+}
+
+impl ChangeOutcome {
+    /// The same outcome of a store that keeps other values than those of the change.
+    ///
+    /// ```
+    /// use scim_core::store::{ChangeOutcome, Version};
+    ///
+    /// let linked = ChangeOutcome::written(Version::from(7)).with_other_values();
+    /// assert!(linked.has_other_values && linked.changed);
+    /// ```
+    #[must_use]
+    pub fn with_other_values(mut self) -> Self {
+        self.has_other_values = true;
         self
     }
 }
@@ -60,6 +79,7 @@ impl fmt::Debug for ChangeOutcome {
             .field("version", &self.version)
             .field("changed", &self.changed)
             .field("edit", &edit)
+            .field("has_other_values", &self.has_other_values)
             .finish()
     }
 }

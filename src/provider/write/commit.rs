@@ -142,13 +142,28 @@ impl<S: Store> ServiceProvider<S> {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
             Ok(ChangeOutcome { changed: false, .. }) => Ok(before.clone()),
-            Ok(ChangeOutcome { version, .. }) => {
+            Ok(ChangeOutcome { version, has_other_values, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
-                Ok(Stored::new(resource, version))
+                let stored = Stored::new(resource, version);
+                Ok(if has_other_values { self.stored_again(context, stored, kept).await? } else { stored })
             }
             Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
             Err(error) => Err(refused(before.resource.resource_type(), error).into()),
         }
+    }
+
+    /// Reads a resource of which the store keeps other values than those of `written`. The write has happened: if the
+    /// resource is gone already, the answer shows the written values.
+    pub(super) async fn stored_again(
+        &self,
+        context: &RequestContext,
+        written: Stored,
+        kept: &[AttributeId],
+    ) -> Result<Stored, Error> {
+        let resource_type = Arc::clone(written.resource.resource_type());
+        let key = Key { resource_type: &resource_type, id: written.resource.id() };
+        let found = self.read_written(context, key, &RequestedAttributes::without(kept)).await?;
+        Ok(found.unwrap_or(written))
     }
 
     /// Reads the resource for the answer to a write that did not read all of its lists. The answer shows no resource

@@ -61,7 +61,11 @@ impl<S: Store> ServiceProvider<S> {
             match self.commit_one(context, change).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
-                    return self.answer(&call, Stored::new(created, version), view, true).await;
+                    let mut stored = Stored::new(created, version);
+                    if done.has_other_values {
+                        stored = self.stored_again(context, stored, &[]).await?;
+                    }
+                    return self.answer(&call, stored, view, true).await;
                 }
                 // The client did not cause the failure. With random ids a collision is so unlikely that the copy does
                 // not matter.

@@ -70,6 +70,11 @@ impl Lens {
         if let Shows::One(attribute) = self.shows { Some(attribute) } else { None }
     }
 
+    /// Whether the column has a whole name.
+    pub(in crate::sql) fn is_name(&self) -> bool {
+        matches!(self.shows, Shows::Name { .. })
+    }
+
     /// The attributes that change with the column.
     pub(in crate::sql) fn touched(&self) -> Vec<AttributeId> {
         match self.shows {

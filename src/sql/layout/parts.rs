@@ -99,6 +99,18 @@ impl Parts {
             if shared.link.is_empty() {
                 return Some("the shared table needs `linked_by`".into());
             }
+            if shared.link == self.key.column || *shared.link == *self.key.id().0 {
+                return Some(format!(
+                    "`{}` links the shared user and is the key: the row needs a key of its own, since a new resource has a \
+                     new key",
+                    shared.link
+                ));
+            }
+            if shared.writes == Writes::SoleLink && self.soft_delete.is_some() {
+                return Some(
+                    "`Writes::SoleLink` counts rows, and `soft_delete` keeps them: use `Writes::Never`".into(),
+                );
+            }
             if shared.writes == Writes::SoleLink && self.side.is_none() {
                 return Some("`Writes::SoleLink` needs a `side_table`, which knows the users that SCIM created".into());
             }

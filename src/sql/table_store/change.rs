@@ -19,7 +19,7 @@ use crate::{
         database::{Session, Work},
         statement::Param,
     },
-    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError},
+    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, Version},
     value::Value,
 };
 
@@ -69,7 +69,7 @@ impl Commit {
                 written.map_err(|failure| table.explained(failure))?;
                 self.set_lists(session, table, tenant, &locked.key, entry).await?;
                 let version = write::version(session, table, tenant, &locked.key).await?;
-                Ok(ChangeOutcome::written(version))
+                Ok(outcome(version, table.restates(&entry.resource)))
             }
             Change::Delete(_) => {
                 let locked = self.lock(session, table, tenant, change).await?;
@@ -120,15 +120,16 @@ impl Commit {
             forget::forget(session, &self.tables, table, tenant, &locked.key).await?;
             write::replace(session, table, tenant, &locked, resource).await.map_err(explained)?;
             self.set_lists(session, table, tenant, &locked.key, entry).await?;
-            return Ok(ChangeOutcome::written(write::version(session, table, tenant, &locked.key).await?));
+            let version = write::version(session, table, tenant, &locked.key).await?;
+            return Ok(outcome(version, table.restates(resource)));
         }
         if write::exists(session, table, tenant, &id).await? {
             return Err(taken);
         }
-        let key = write::insert(session, table, tenant, &id, resource).await.map_err(explained)?;
+        let (key, keeps_values) = write::insert(session, table, tenant, &id, resource).await.map_err(explained)?;
         self.set_lists(session, table, tenant, &key, entry).await?;
         let version = write::version(session, table, tenant, &key).await?;
-        Ok(ChangeOutcome::written(version))
+        Ok(outcome(version, keeps_values || table.restates(resource)))
     }
 
     async fn set_lists<S: Session>(
@@ -168,4 +169,9 @@ impl Commit {
         let version = write::version(session, table, tenant, &locked.key).await?;
         Ok(ChangeOutcome::written(version).with_edit(effect))
     }
+}
+
+fn outcome(version: Version, has_other_values: bool) -> ChangeOutcome {
+    let written = ChangeOutcome::written(version);
+    if has_other_values { written.with_other_values() } else { written }
 }

@@ -16,7 +16,7 @@ use crate::{
     filter::{Condition, Operator},
     path::{AttributePath, Place},
     quirks::{Quirks, Tolerance},
-    resource::Sort,
+    resource::{Resource, Sort},
     schema::{AttributeId, AttributeType, ResourceType},
     store::{Pushdown, RequestContext, StoreError, TenantId},
 };
@@ -129,6 +129,21 @@ impl Tables {
 }
 
 impl TypeTable {
+    /// Whether the columns show other values than those of the resource. For example, one column for the whole name divides
+    /// it again, and of two attributes with one column the first decides.
+    pub(super) fn restates(&self, resource: &Resource) -> bool {
+        let lenses = &self.parts.lenses;
+        let decider = |lens: &Lens| lenses.iter().find(|other| other.field.column == lens.field.column);
+        let mut shown: Option<Resource> = None;
+        for lens in lenses {
+            let Some(decider) = decider(lens) else { continue };
+            if lens.is_name() || !std::ptr::eq(decider, lens) {
+                lens.show(decider.content(resource), shown.get_or_insert_with(|| resource.clone()));
+            }
+        }
+        shown.is_some_and(|shown| shown != *resource)
+    }
+
     pub(super) fn mapping(&self) -> &Mapping {
         &self.mapping
     }

@@ -108,14 +108,15 @@ pub(super) async fn exists<S: Session>(
     Ok(!session.query(&query, BYTES).await?.into_rows().is_empty())
 }
 
-/// Inserts the row of a resource, with its shared user and its row in the side table. Returns the key.
+/// Inserts the row of a resource, with its shared user and its row in the side table. Returns the key, and whether the
+/// linked user keeps other values than those of the resource.
 pub(super) async fn insert<S: Session>(
     session: &mut S,
     table: &TypeTable,
     tenant: Option<&Param>,
     id: &Param,
     resource: &Resource,
-) -> Result<Param, Failure> {
+) -> Result<(Param, bool), Failure> {
     let parts = &table.parts;
     let link = match &parts.shared {
         Some(shared) => Some(link(session, table, shared, tenant, resource).await?),
@@ -149,8 +150,8 @@ pub(super) async fn insert<S: Session>(
         StoreError::backend("a new row does not satisfy the condition of its layout: set the columns `at_creation`")
     })?;
     let contents = contents(&parts.lenses, &mut row)?;
-    update(session, table, tenant, &key, resource, &contents, true).await?;
-    Ok(key)
+    let keeps_values = update(session, table, tenant, &key, resource, &contents, true).await?;
+    Ok((key, keeps_values))
 }
 
 /// Writes the difference between the row and the resource, and the side table.
@@ -162,10 +163,12 @@ pub(super) async fn replace<S: Session>(
     after: &Resource,
 ) -> Result<(), Failure> {
     update(session, table, tenant, &locked.key, after, &locked.contents, false).await?;
+    // Only a new link keeps the values of a shared user.
     write_side(session, table, tenant, &locked.key, after).await
 }
 
-/// Assigns the columns whose content differs. `is_new` if the row was just inserted.
+/// Assigns the columns whose content differs. `is_new` if the row was just inserted. Returns whether a shared user
+/// keeps other values.
 async fn update<S: Session>(
     session: &mut S,
     table: &TypeTable,
@@ -174,8 +177,9 @@ async fn update<S: Session>(
     after: &Resource,
     contents: &[Option<Content>],
     is_new: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let parts = &table.parts;
+    let mut keeps_values = false;
     let mut own: Vec<(&str, Assigned)> = Vec::new();
     let mut shared: Vec<(&str, Assigned)> = Vec::new();
     let mut decided: Vec<&Name> = Vec::new();
@@ -196,22 +200,23 @@ async fn update<S: Session>(
             continue;
         }
         if lens.field.column.is_shared {
-            // A creation that found the user only links it.
-            if !is_new {
-                shared.extend(lens.field.assignments(content.as_ref()));
-            }
+            shared.extend(lens.field.assignments(content.as_ref()));
         } else {
             own.extend(lens.field.assignments(content.as_ref()));
         }
     }
     if !shared.is_empty() {
-        write_shared(session, table, tenant, key, &shared).await?;
+        match write_shared(session, table, tenant, key, &shared).await {
+            // The creation has linked a user that is not only SCIM's.
+            Err(Failure::Store(StoreError::Denied)) if is_new => keeps_values = true,
+            written => written?,
+        }
     }
     if !is_new {
         own.extend(parts.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone()))));
     }
     if own.is_empty() && (is_new || parts.version != Version::Xmin) {
-        return Ok(());
+        return Ok(keeps_values);
     }
     if own.is_empty() {
         // The version of the row has to change.
@@ -223,7 +228,7 @@ async fn update<S: Session>(
     update.push(" WHERE ");
     table.push_key(&mut update, tenant, key);
     session.execute(&update).await?;
-    Ok(())
+    Ok(keeps_values)
 }
 
 /// Writes the row in the side table: the resource without its lists, and the text by which it is compared.

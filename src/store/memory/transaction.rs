@@ -170,7 +170,7 @@ impl<'a> Transaction<'a> {
             None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
         };
         let changed = modified.is_some();
-        Ok(ChangeOutcome { version, changed, edit: changed.then_some(effect) })
+        Ok(ChangeOutcome { version, changed, edit: changed.then_some(effect), has_other_values: false })
     }
 
     /// Refuses unique keys that another resource has.

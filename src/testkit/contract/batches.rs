@@ -78,7 +78,9 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         .await?;
         // A new list and a replaced list, too.
         let with = |list_id: &str| {
-            let mut resource = kit.samples.named(referrer, list_id, "list");
+            // The names of lists can be unique.
+            let name = if list_id == group { "list" } else { "another list" };
+            let mut resource = kit.samples.named(referrer, list_id, name);
             let element = super::super::samples::reference(referrer, *list, &id, resource_type);
             resource.root_mut().insert(*list, Value::List(vec![Value::Complex(element)]));
             resource

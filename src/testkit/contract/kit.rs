@@ -189,7 +189,7 @@ impl<S: Store> Kit<'_, S> {
         match self.commit(context, batch).await {
             Ok(_) => return Err(Failure::new(what, "it was committed").into()),
             Err(error) if !expected(&error.error) => {
-                return Err(Failure::new(what, format!("another error: {error} ({:?})", error.error)).into());
+                return Err(Failure::new(what, another_error(&error, batch)).into());
             }
             Err(error) if error.index != index => {
                 let found = format!("the error names change {} and not {index}", error.index);
@@ -209,6 +209,18 @@ pub(super) fn check(holds: bool, what: &str, found: impl FnOnce() -> String) -> 
 }
 
 /// The failure of an operation that should have succeeded, with the chain of its errors.
+/// Describes an error that the kit did not expect, with the path of the attribute that the error names.
+fn another_error(error: &CommitError, batch: &[Change]) -> String {
+    let of_change = batch.get(error.index).map(Change::resource_type);
+    let path = |attribute: AttributeId| of_change.map(|it| format!("`{}` of {}", it.path(attribute), it.name()));
+    let attribute = match &error.error {
+        StoreError::NotUnique { attribute } | StoreError::BadReference { attribute, .. } => path(*attribute),
+        _ => None,
+    };
+    let attribute = attribute.map(|path| format!(", about {path}")).unwrap_or_default();
+    format!("another error: {error}{attribute}")
+}
+
 pub(super) fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> Stop {
     let mut found = error.to_string();
     let mut source = error.source();

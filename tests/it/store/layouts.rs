@@ -6,7 +6,7 @@ use scim_core::{
     schema::{Registry, ResourceType, Schema},
     sql::{
         Dialect, TableStore,
-        layout::{Field, Join, Key, KeyType, Layout, Shared},
+        layout::{Field, Join, Key, KeyType, Layout, Shared, Writes},
     },
 };
 
@@ -33,7 +33,7 @@ fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
     let [user, group] = types();
     let bare = |resource_type: &Arc<ResourceType>| Layout::of(resource_type, "t", Key::text("id"));
     let named = || bare(&user).field("userName", Field::text("login").unique("login"));
-    let cases: [(Vec<Layout>, &str); 13] = [
+    let cases: [(Vec<Layout>, &str); 15] = [
         (vec![bare(&user).side_table("s")], "`userName` is unique in the schema: declare a field and the constraint"),
         (vec![named()], "the version has no place: declare a `version` column or a `side_table`"),
         (vec![named().version("v")], "`externalId` has no column: declare a `field`, leave the attribute out"),
@@ -55,6 +55,19 @@ fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
         (
             vec![named().side_table("s").shared(Shared::table("p", "id", KeyType::Text))],
             "the shared table needs `linked_by`",
+        ),
+        (
+            vec![named().side_table("s").shared(Shared::table("p", "id", KeyType::Text).linked_by("id"))],
+            "`id` links the shared user and is the key: the row needs a key of its own",
+        ),
+        (
+            vec![
+                named()
+                    .side_table("s")
+                    .soft_delete("gone = 0", [("gone", "1")])
+                    .shared(Shared::table("p", "id", KeyType::Text).linked_by("person").writes(Writes::SoleLink)),
+            ],
+            "`Writes::SoleLink` counts rows, and `soft_delete` keeps them",
         ),
         (vec![bare(&group).side_table("s")], "`members` has no table: declare it by `list`"),
         (

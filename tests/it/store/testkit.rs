@@ -13,7 +13,7 @@ use scim_core::{
     filter::Condition,
     fold::fold,
     resource::{Resource, UniqueKey},
-    schema::{AttributeId, Registry, Relation, ResourceType},
+    schema::{AttributeId, Registry, Relation, ResourceType, Schema, Uniqueness},
     store::{
         Change, ChangeOutcome, CommitError, Deletion, DynStore, Entry, Expect, Key, ListEdit, MemoryStore, Page,
         Referrer, Replacement, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version,
@@ -525,6 +525,19 @@ fn a_single_tenant_is_enough() {
             if skipped { matches!(outcome, Outcome::Skipped(_)) } else { matches!(outcome, Outcome::Passed) };
         assert!(expected, "{}: {outcome:?}", check.name());
     }
+}
+
+/// The names of groups can be unique, as Entra's validator expects: the kit writes no name twice in a tenant.
+#[test]
+fn the_kit_runs_with_unique_names_of_groups() {
+    let unique = |schema: Schema| schema.change("displayName", |name| name.with_uniqueness(Uniqueness::Server));
+    let user =
+        ResourceType::builder("User", "Users", Schema::user()).relation("groups", "Group", "members", "displayName");
+    let group = ResourceType::builder("Group", "Groups", unique(Schema::group()));
+    let registry = Registry::builder().resource_type(user.build().unwrap()).resource_type(group.build().unwrap());
+    let kit = StoreKit::new(MemoryStore::new(), registry.build().unwrap(), 1).with_many(300);
+    let report = now(kit.run_all());
+    assert!(report.is_passed(), "{report}");
 }
 
 /// The report of the kit shows the broken promise and no value of a resource.

@@ -55,11 +55,14 @@ async fn vaultwarden_does_not_change_accounts_of_others() -> Result<(), Anything
         .await;
         let account = "SELECT email, name, akey, security_stamp FROM users WHERE uuid = 'u1'";
         let before = one.row(account).await;
-        let name = json!({"name": {"givenName": "Another", "familyName": "Name"}});
-        let id = one.user("Person@Example.com", name).await;
+        let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": "Person@Example.com", "name": {"givenName": "Another", "familyName": "Name"}});
+        let (status, _, linked) = one.send("POST", "/Users", body).await;
+        assert_eq!((status, &linked["name"]["givenName"]), (201, &json!("Person")), "the answer shows the stored name");
         assert_eq!(one.row("SELECT user_uuid FROM users_organizations").await, "u1");
         // Although no other organization links the account, its address and its name are the person's.
-        let target = format!("/Users/{id}");
+        let target = format!("/Users/{}", linked["id"].as_str().unwrap_or_default());
+        assert_eq!(one.get(&target).await.2, linked);
         for (path, value) in [("userName", "mallory@example.com"), ("name.givenName", "Mallory")] {
             assert_eq!(one.patch(&target, path, json!(value)).await.0, 403, "{path}");
         }
@@ -69,6 +72,12 @@ async fn vaultwarden_does_not_change_accounts_of_others() -> Result<(), Anything
         // An account that SCIM of this organization made, until another organization links it.
         let ada = one.user("ada@example.com", json!({"name": {"givenName": "Ada"}})).await;
         assert_eq!(one.patch(&format!("/Users/{ada}"), "userName", json!("ada.king@example.com")).await.0, 200);
+        // The whole name is in one column, which divides it again: the answer shows the parts as the column has them.
+        for name in ["Adele Augusta", "Ada"] {
+            let (_, _, changed) = one.patch(&format!("/Users/{ada}"), "name.givenName", json!(name)).await;
+            assert_eq!(changed["name"]["givenName"], name.split(' ').next().unwrap_or_default());
+            assert_eq!(one.get(&format!("/Users/{ada}")).await.2, changed);
+        }
         let linked = two.user("ada.king@example.com", json!({})).await;
         for (client, id) in [(&one, &ada), (&two, &linked)] {
             let refused = client.patch(&format!("/Users/{id}"), "userName", json!("mallory@example.com")).await;
