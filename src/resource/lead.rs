@@ -107,13 +107,10 @@ mod tests {
         let registry = Registry::standard();
         let mut user = Resource::new(registry.resource_type("User").unwrap().clone());
         user.set("id", "1").unwrap();
-        if let Some(value) = value {
-            if path == "meta.created" {
-                let Value::DateTime(time) = value else { unreachable!() };
-                user.set_times(Some(time), time);
-            } else {
-                user.root_mut().insert(sort(path, false).attribute(), value);
-            }
+        match value {
+            Some(Value::DateTime(time)) => user.set_times(Some(time), time),
+            Some(value) => drop(user.root_mut().insert(sort(path, false).attribute(), value)),
+            None => {}
         }
         user
     }
