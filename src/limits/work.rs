@@ -88,6 +88,14 @@ impl Work {
         spent.map(drop).map_err(|_| WorkExceeded { limit: self.limit })
     }
 
+    /// Counts `units` of work that is done already, up to the bound.
+    #[cfg(feature = "sql")]
+    pub(crate) fn spend(&self, units: u64) {
+        let spend = |spent: u64| Some(spent.saturating_add(units).min(self.limit));
+        // The update succeeds: `spend` always gives a number.
+        self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).unwrap_or_else(|spent| spent);
+    }
+
     /// Whether a charge was refused: a part of the request was then not done.
     pub fn is_exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Relaxed)

@@ -191,6 +191,29 @@ pub fn page<T>(mut rows: Vec<T>, window: Window<'_>) -> (Vec<T>, bool) {
     (rows, more)
 }
 
+impl Statement {
+    /// Adds the position by id at which `window` begins or ends, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmapped`] when the mapping cannot compare ids; the statement is then unchanged.
+    pub(super) fn beyond(&mut self, mapping: &Mapping, window: Window<'_>) -> Result<&mut Self, Unmapped> {
+        let (position, backward) = match window {
+            Window::Offset { .. } => (None, false),
+            Window::After { last, .. } => (last, false),
+            Window::Before { first, .. } => (first, true),
+        };
+        let Some(position) = position else { return Ok(self) };
+        let mark = self.mark();
+        self.push(" AND ");
+        if Translator::new(mapping, self).beyond_id(&Scalar::column(&mapping.id), position, backward).is_some() {
+            return Ok(self);
+        }
+        self.back_to(mark);
+        Err(Unmapped(()))
+    }
+}
+
 impl Translator<'_> {
     fn window(&mut self, sort: Option<&Sort>, window: Window<'_>) -> Option<()> {
         let key = match sort {

@@ -160,6 +160,13 @@ impl Statement {
         }
     }
 
+    /// The query of these columns of `c`, the first `most` rows of this query.
+    pub(super) fn within(mut self, columns: &str, most: u64) -> Self {
+        let most = self.placeholder(Param::Integer(i64::try_from(most).unwrap_or(i64::MAX)), "bigint");
+        self.text = format!("SELECT {columns} FROM ({} LIMIT {most}) AS c", self.text);
+        self
+    }
+
     pub(super) fn mark(&self) -> Mark {
         Mark { text: self.text.len(), params: self.params.len() }
     }

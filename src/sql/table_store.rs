@@ -1,7 +1,8 @@
 //! A [`Store`] on tables that the host has declared by [layouts](super::layout).
 //!
 //! `tables` derives the parts of statements from the layouts, `read` and `write` make statements, `lists` handles
-//! lists of references, and `migration` makes the SQL for the host's migration.
+//! lists of references, and `migration` makes the SQL for the host's migration. `price`, `terms` and `survey` charge a
+//! scan, and `spent` charges a commit.
 
 mod change;
 mod edits;
@@ -13,12 +14,16 @@ mod insertion;
 mod lists;
 mod migration;
 mod new_id;
+mod price;
 mod read;
 mod remove;
 mod rows;
 mod shared;
+mod spent;
 mod start;
+mod survey;
 mod tables;
+mod terms;
 mod write;
 
 use std::{collections::HashMap, sync::Arc};
@@ -28,6 +33,7 @@ use self::{
     filters::LowerCase,
     new_id::{NewNumber, deleted},
     read::{Fetch, Locate, Referrers, Texts},
+    survey::Survey,
     tables::{Tables, TypeTable},
 };
 pub use self::{hooks::Hooks, start::StartError};
@@ -38,6 +44,7 @@ use super::{
 };
 use crate::{
     filter::Condition,
+    limits::Work,
     resource::Resource,
     schema::{Relation, ResourceType},
     store::{
@@ -52,6 +59,21 @@ use crate::{
 ///
 /// The host's migration executes [`TableStore::migrations`] once. Then [`TableStore::open`] checks the tables against
 /// the layouts and makes the store.
+///
+/// The store charges the work of the database to the request, within [`Limits::work`](crate::limits::Limits::work):
+///
+/// - A search by `eq` for an id, for a [unique](super::layout::Field::unique) value or for a
+///   [searched](Layout::searched) value costs about as much as the rows that it finds. A list without a filter costs
+///   about as much as the rows of its page, and the count of all rows if the page shows the total.
+/// - For any other filter or order, the database reads all rows of the tenant. The store first counts these rows and
+///   their bytes, up to the number that the request can pay for. If the request cannot pay for the search, the search
+///   does not begin and fails with [`TooMany`](StoreError::TooMany).
+/// - A commit costs its statements, and the rows and bytes that the statements read and write. The first change that a
+///   request commits is always completed. A later change fails with [`TooMany`](StoreError::TooMany) if the request has
+///   no work left.
+///
+/// Set a timeout of statements in the database, too. The timeout bounds a statement for which the database chooses a bad
+/// plan.
 ///
 /// ```
 /// use scim_core::{
@@ -114,7 +136,9 @@ impl<D: Database> TableStore<D> {
         let dialect = database.dialect();
         let tables = Tables::new(dialect, layouts, LowerCase::Ascii)?;
         let lower = start::check(&database, &tables).await?;
-        let tables = Arc::new(tables.with_lower(lower));
+        let tables = tables.with_lower(lower);
+        let tables = if start::knows_lengths(&database).await { tables.with_lengths() } else { tables };
+        let tables = Arc::new(tables);
         Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
     }
 
@@ -162,7 +186,7 @@ impl<D: Database> Store for TableStore<D> {
         let Some(id) = table.id_type().parse(key.id) else { return Ok(None) };
         let mut query = table.select(tenant.as_ref());
         table.push_id(&mut query, &id);
-        let work = Fetch::new(&self.tables, index, tenant, query, requested);
+        let work = Fetch::new(context, &self.tables, index, tenant, query, requested);
         Ok(self.read(work).await?.items.pop())
     }
 
@@ -172,7 +196,9 @@ impl<D: Database> Store for TableStore<D> {
         let unmapped = StoreError::backend;
         let mut query = table.matching(tenant.as_ref(), scan.filter).map_err(unmapped)?;
         query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
-        let mut work = Fetch::new(&self.tables, index, tenant.clone(), query, scan.requested).within(scan.window);
+        let survey = Survey::of(&self.tables, table, tenant.as_ref(), scan, context)?;
+        let work = Fetch::new(context, &self.tables, index, tenant.clone(), query, scan.requested);
+        let mut work = work.within(scan.window).after(survey);
         if scan.count {
             work = work.with_count(table.count(tenant.as_ref(), scan.filter).map_err(unmapped)?);
         }
@@ -183,11 +209,16 @@ impl<D: Database> Store for TableStore<D> {
         if batch.len() > Self::MAX_BATCH {
             return Err(StoreError::TooMany.into());
         }
+        let room = context.work().map_or(u64::MAX, Work::left);
+        if room == 0 {
+            context.charge(1)?;
+        }
         let work = Commit {
             tables: Arc::clone(&self.tables),
             hooks: Arc::clone(&self.hooks),
             context: context.clone(),
             batch: batch.to_vec(),
+            room,
         };
         self.database.write(work).await
     }
@@ -224,7 +255,7 @@ impl<D: Database> Store for TableStore<D> {
         let tenant = table.tenant(context)?;
         let mut query = table.select(tenant.as_ref());
         table.push_ids(&mut query, ids.iter().copied());
-        let page = self.read(Fetch::new(&self.tables, index, tenant, query, requested)).await?;
+        let page = self.read(Fetch::new(context, &self.tables, index, tenant, query, requested)).await?;
         if page.more {
             return Err(StoreError::TooMany);
         }

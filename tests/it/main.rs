@@ -119,6 +119,8 @@ mod store {
     #[cfg(feature = "testkit")]
     mod access;
     #[cfg(feature = "sql")]
+    mod charges;
+    #[cfg(feature = "sql")]
     mod layouts;
     mod memory;
     #[cfg(feature = "testkit")]

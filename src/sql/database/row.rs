@@ -141,6 +141,11 @@ impl Rows {
         self.size
     }
 
+    /// The number of rows.
+    pub(in crate::sql) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether a row did not fit.
     pub fn is_cut(&self) -> bool {
         self.is_cut

@@ -9,6 +9,7 @@ use super::{
     insertion::Failure,
     remove,
     rows::BYTES,
+    spent::Counted,
     tables::{Tables, TypeTable},
     write::{self, Locked},
 };
@@ -29,34 +30,62 @@ pub(super) struct Commit {
     pub(super) hooks: Arc<dyn Hooks>,
     pub(super) context: RequestContext,
     pub(super) batch: Vec<Change>,
+    /// The units that the changes may cost, not counting the last of them.
+    pub(super) room: u64,
 }
 
 impl Work for Commit {
     type Output = Vec<ChangeOutcome>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ChangeOutcome>, CommitError> {
+        let session = &mut Counted::new(session);
         let mut all = Vec::with_capacity(self.batch.len());
         for (index, change) in self.batch.iter().enumerate() {
-            let failed = |error| CommitError::new(index, error);
-            for query in self.hooks.refusals(&self.context, change, self.tables.dialect) {
-                let rows = session.query(&query, BYTES).await.map_err(|error| failed(error.into()))?;
-                if !rows.into_rows().is_empty() {
-                    return Err(failed(StoreError::Denied));
+            let before = session.units;
+            if index > 0 && before > self.room {
+                // Nothing is counted: the core commits the earlier changes again, without this one.
+                self.context.charge(before).map_err(|error| CommitError::new(index, error))?;
+            }
+            match self.one(session, change).await {
+                Ok(done) => all.push(done),
+                Err(error) => {
+                    // The core does a change again after a lost race: the attempts do not exhaust the request.
+                    if !matches!(error, StoreError::Busy) {
+                        self.spend(session.units.saturating_sub(before));
+                    }
+                    return Err(CommitError::new(index, error));
                 }
             }
-            let done = self.apply(session, change).await.map_err(failed)?;
-            if let Some(event) = Event::of(&self.context, change, &done) {
-                for statement in self.hooks.writes(&self.context, &event, self.tables.dialect) {
-                    session.execute(&statement).await.map_err(|error| failed(error.into()))?;
-                }
-            }
-            all.push(done);
         }
+        self.spend(session.units);
         Ok(all)
     }
 }
 
 impl Commit {
+    /// Charges work that is done.
+    fn spend(&self, units: u64) {
+        if let Some(work) = self.context.work() {
+            work.spend(units);
+        }
+    }
+
+    /// Applies a change, with the host's hooks.
+    async fn one<S: Session>(&self, session: &mut S, change: &Change) -> Result<ChangeOutcome, StoreError> {
+        for query in self.hooks.refusals(&self.context, change, self.tables.dialect) {
+            if !session.query(&query, BYTES).await?.into_rows().is_empty() {
+                return Err(StoreError::Denied);
+            }
+        }
+        let done = self.apply(session, change).await?;
+        if let Some(event) = Event::of(&self.context, change, &done) {
+            for statement in self.hooks.writes(&self.context, &event, self.tables.dialect) {
+                session.execute(&statement).await?;
+            }
+        }
+        Ok(done)
+    }
+
     async fn apply<S: Session>(&self, session: &mut S, change: &Change) -> Result<ChangeOutcome, StoreError> {
         let (_, table) = self.tables.find(change.resource_type().name())?;
         let tenant = table.tenant(&self.context)?;

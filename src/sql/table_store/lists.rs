@@ -14,7 +14,7 @@ use crate::{
         layout::{Join, KeyType},
         statement::{Dialect, Param, Statement},
     },
-    store::StoreError,
+    store::{RequestContext, StoreError},
     value::{Object, Text, Value},
 };
 
@@ -58,6 +58,7 @@ impl<'a> Rows<'a> {
 /// A list that a page needs.
 pub(super) struct Wanted<'a> {
     pub(super) list: AttributeId,
+    pub(super) context: &'a RequestContext,
     pub(super) tenant: Option<&'a Param>,
     pub(super) list_limit: Option<usize>,
 }
@@ -76,19 +77,7 @@ pub(super) async fn read<S: Session>(
     let Some(value) = table.resource_type.value_of(list) else { return Ok(found.len()) };
     let key_type = table.parts.key.key_type;
     let keys: Vec<Param> = found.iter().filter_map(|found| key_type.parse(&found.key)).collect();
-    let mut lengths: HashMap<String, usize> = HashMap::new();
-    for join in table.parts.joins(list) {
-        let rows = Rows::new(tables, table, join, wanted.tenant)?;
-        let mut query = Statement::new(table.dialect);
-        query.push(&format!("SELECT CAST(m.{} AS text), count(*) FROM {} AS m WHERE ", join.holder, join.table));
-        key_type.is_one_of(&mut query, &format!("m.{}", join.holder), &keys);
-        rows.push_tenant(&mut query, "m.");
-        query.push(&format!(" GROUP BY m.{}", join.holder));
-        for mut row in session.query(&query, BYTES).await?.into_rows() {
-            let (Some(key), Some(length)) = (id_text(&mut row, 0), row.integer(1)?) else { continue };
-            *lengths.entry(key).or_default() += usize::try_from(length).unwrap_or(usize::MAX);
-        }
-    }
+    let lengths = lengths(session, tables, table, wanted, &keys, *room).await?;
     let mut holders = Vec::new();
     let mut kept = found.len();
     for (index, found) in found.iter_mut().enumerate() {
@@ -124,6 +113,47 @@ pub(super) async fn read<S: Session>(
         }
     }
     Ok(kept)
+}
+
+/// The lengths of the lists of these holders, by key. Of a single holder, no more values are counted than show that the
+/// list exceeds the limits. Charges the values that are counted.
+async fn lengths<S: Session>(
+    session: &mut S,
+    tables: &Tables,
+    table: &TypeTable,
+    wanted: &Wanted<'_>,
+    keys: &[Param],
+    room: usize,
+) -> Result<HashMap<String, usize>, StoreError> {
+    let key_type = table.parts.key.key_type;
+    let mut lengths: HashMap<String, usize> = HashMap::new();
+    for join in table.parts.joins(wanted.list) {
+        let rows = Rows::new(tables, table, join, wanted.tenant)?;
+        let mut query = Statement::new(table.dialect);
+        query.push(&format!("SELECT m.{} AS holder FROM {} AS m WHERE ", join.holder, join.table));
+        // One more value than the request can pay for.
+        let mut most = wanted.context.work().map_or(u64::MAX, |work| work.left().saturating_add(1));
+        if let [key] = keys {
+            query.push("m.");
+            rows.push_holder(&mut query, key);
+            let longest = wanted.list_limit.unwrap_or(usize::MAX).min(room / VALUE);
+            most = most.min(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1));
+        } else {
+            key_type.is_one_of(&mut query, &format!("m.{}", join.holder), keys);
+        }
+        rows.push_tenant(&mut query, "m.");
+        let mut query = query.within("CAST(c.holder AS text), count(*)", most);
+        query.push(" GROUP BY c.holder");
+        let mut counted = 0_u64;
+        for mut row in session.query(&query, BYTES).await?.into_rows() {
+            let (Some(key), Some(length)) = (id_text(&mut row, 0), row.integer(1)?) else { continue };
+            let length = u64::try_from(length).unwrap_or_default();
+            counted = counted.saturating_add(length);
+            *lengths.entry(key).or_default() += usize::try_from(length).unwrap_or(usize::MAX);
+        }
+        wanted.context.charge(counted)?;
+    }
+    Ok(lengths)
 }
 
 /// The query for the values of the lists of these holders, as keys of holders and ids of values.

@@ -10,19 +10,22 @@ use super::{
     },
     lists::{self, Wanted},
     rows::{BYTES, Found, found, id_text},
+    survey::Survey,
     tables::Tables,
 };
 use crate::{
     schema::AttributeId,
-    store::{CommitError, Page, Referrer, RequestedAttributes, StoreError, Stored, Window},
+    store::{CommitError, Page, Referrer, RequestContext, RequestedAttributes, StoreError, Stored, Window},
     value::{Text, Value},
 };
 
 /// A query for resources with their lists.
 pub(super) struct Fetch {
+    context: RequestContext,
     tables: Arc<Tables>,
     index: usize,
     tenant: Option<Param>,
+    survey: Option<Survey>,
     page: Statement,
     count: Option<Statement>,
     /// The window: its number of rows, and whether it is read backward.
@@ -34,6 +37,7 @@ pub(super) struct Fetch {
 
 impl Fetch {
     pub(super) fn new(
+        context: &RequestContext,
         tables: &Arc<Tables>,
         index: usize,
         tenant: Option<Param>,
@@ -42,9 +46,11 @@ impl Fetch {
     ) -> Self {
         let lists = tables.at(index).map(|table| table.resource_type.reference_lists().to_vec()).unwrap_or_default();
         Self {
+            context: context.clone(),
             tables: Arc::clone(tables),
             index,
             tenant,
+            survey: None,
             page,
             count: None,
             window: None,
@@ -62,6 +68,12 @@ impl Fetch {
         self
     }
 
+    /// Charges the query before it begins.
+    pub(super) fn after(mut self, survey: Option<Survey>) -> Self {
+        self.survey = survey;
+        self
+    }
+
     pub(super) fn with_count(mut self, count: Statement) -> Self {
         self.count = Some(count);
         self
@@ -73,8 +85,11 @@ impl Work for Fetch {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Page, CommitError> {
         let table = self.tables.at(self.index)?;
-        let mut total = None;
-        if let Some(count) = &self.count {
+        let mut total = match &self.survey {
+            Some(survey) => survey.settle(session, &self.context).await?,
+            None => None,
+        };
+        if let Some(count) = self.count.as_ref().filter(|_| total.is_none()) {
             let mut rows = session.query(count, BYTES).await?.into_rows();
             let number = rows.first_mut().map(|row| row.integer(0)).transpose()?.flatten();
             total = number.and_then(|number| u64::try_from(number).ok());
@@ -90,7 +105,8 @@ impl Work for Fetch {
         let mut found: Vec<Found> = rows.iter_mut().map(|row| found(table, row)).collect::<Result<_, StoreError>>()?;
         let mut kept = found.len();
         for list in &self.lists {
-            let wanted = Wanted { list: *list, tenant: self.tenant.as_ref(), list_limit: self.list_limit };
+            let (context, tenant) = (&self.context, self.tenant.as_ref());
+            let wanted = Wanted { list: *list, context, tenant, list_limit: self.list_limit };
             kept = kept.min(lists::read(session, &self.tables, table, &wanted, &mut found, &mut room).await?);
         }
         more |= kept < found.len();

@@ -142,6 +142,14 @@ fn written_columns(parts: &Parts) -> Vec<(&str, Vec<&str>)> {
     all.filter(|(_, columns): &(&str, Vec<&str>)| !columns.is_empty()).collect()
 }
 
+/// Whether the database has a function that finds out the length of a text without reading the text: PostgreSQL, and
+/// SQLite from 3.43 on.
+pub(super) async fn knows_lengths<D: Database>(database: &D) -> bool {
+    let mut query = Statement::new(database.dialect());
+    query.push("SELECT octet_length('x')");
+    database.read(Texts(query)).await.is_ok()
+}
+
 fn triggers(dialect: Dialect) -> Statement {
     let mut query = Statement::new(dialect);
     query.push(match dialect {

@@ -21,12 +21,17 @@ use crate::{
     store::{Pushdown, RequestContext, StoreError, TenantId},
 };
 
+/// The column of the side table with the text that filters compare.
+pub(super) const COMPARABLE: &str = "s.comparable";
+
 /// The tables of all resource types.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) dialect: Dialect,
     pub(super) all: Vec<TypeTable>,
     sorts: bool,
+    /// Whether the database finds out the length of a text without reading the text.
+    knows_lengths: bool,
 }
 
 /// The tables of one resource type.
@@ -99,7 +104,7 @@ impl Tables {
             all.push(TypeTable { resource_type, parts, dialect, mapping, left_to_core });
         }
         let sorts = all.iter().all(TypeTable::sorts);
-        Self { dialect, all, sorts }
+        Self { dialect, all, sorts, knows_lengths: dialect == Dialect::Postgres }
     }
 
     /// The same tables, in a database whose `lower()` agrees with the core for this text.
@@ -107,6 +112,21 @@ impl Tables {
         let dialect = self.dialect;
         let parts: Vec<_> = self.all.into_iter().map(|table| (table.resource_type, table.parts)).collect();
         Self::of_parts(dialect, &parts, lower)
+    }
+
+    /// The same tables, in a database that has the function `octet_length`.
+    pub(super) fn with_lengths(self) -> Self {
+        Self { knows_lengths: true, ..self }
+    }
+
+    /// The expression of the number of bytes in a column.
+    pub(super) fn length(&self, column: &str) -> String {
+        match self.dialect {
+            // Not `octet_length`, which would fetch the document.
+            Dialect::Postgres if column == COMPARABLE => format!("pg_column_size({column})"),
+            _ if self.knows_lengths => format!("octet_length({column})"),
+            _ => format!("length(CAST({column} AS blob))"),
+        }
     }
 
     pub(super) fn sorts(&self) -> bool {
@@ -173,6 +193,37 @@ impl TypeTable {
         self.mapping.pushdown(self.dialect, condition)
     }
 
+    /// Whether an index finds the rows for which a condition holds: an index that the layout declares, or one of the
+    /// migration.
+    pub(super) fn serves(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::All(all) => all.iter().any(|condition| self.serves(condition)),
+            Condition::Any(any) => any.iter().all(|condition| self.serves(condition)),
+            Condition::Compare(comparison)
+                if comparison.operator() == Operator::Eq && self.has_indexed_column(comparison.attribute()) =>
+            {
+                true
+            }
+            condition => self.mapping.finds(self.dialect, condition),
+        }
+    }
+
+    /// Whether the attribute has a column with an index: a unique column, or the column of a searched attribute.
+    pub(super) fn has_indexed_column(&self, attribute: AttributeId) -> bool {
+        self.mapping.find(attribute).is_some()
+            && self.parts.lenses.iter().filter(|lens| lens.compared() == Some(attribute)).any(|lens| {
+                let is_unique = !lens.field.unique.is_empty();
+                is_comparable(lens, &self.resource_type) && (is_unique || self.parts.searched.contains(&attribute))
+            })
+    }
+
+    /// Whether the database reads a value once for all alternatives by `eq` on the attribute.
+    pub(super) fn compares_at_once(&self, attribute: AttributeId) -> bool {
+        self.dialect == Dialect::Sqlite
+            || self.mapping.find(attribute).is_some()
+            || self.parts.searched.contains(&attribute)
+    }
+
     /// Whether the database can sort by every attribute that a client can name.
     fn sorts(&self) -> bool {
         let is_simple =
@@ -229,7 +280,17 @@ impl TypeTable {
         format!("CAST({number} AS text)")
     }
 
-    fn filtered(&self, columns: &str, tenant: Option<&Param>, filter: &[&Condition]) -> Result<Statement, Unmapped> {
+    /// The query of these columns of the resources that satisfy a filter.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot evaluate the filter.
+    pub(super) fn filtered(
+        &self,
+        columns: &str,
+        tenant: Option<&Param>,
+        filter: &[&Condition],
+    ) -> Result<Statement, Unmapped> {
         let needs_side = filter.iter().any(|condition| self.needs_side(condition));
         let side_join = if needs_side { SideJoin::Inner } else { SideJoin::Left };
         let from = from_with(&self.parts, true, side_join);
@@ -276,7 +337,8 @@ impl TypeTable {
         self.begin(&format!("CAST(r.{} AS text)", self.parts.key.column), &from, tenant)
     }
 
-    fn begin(&self, columns: &str, from: &str, tenant: Option<&Param>) -> Statement {
+    /// The beginning of a query of these columns, with the conditions of every row.
+    pub(super) fn begin(&self, columns: &str, from: &str, tenant: Option<&Param>) -> Statement {
         let mut statement = Statement::new(self.dialect);
         statement.push("SELECT ").push(columns).push(" FROM ").push(from).push(" WHERE ");
         self.push_rows(&mut statement, tenant);
