@@ -6,6 +6,9 @@ use super::{
     key::KeyType,
 };
 
+/// The text in a condition that stands for the tenant of the request.
+const TENANT: &str = "{tenant}";
+
 /// Whether SCIM may change a shared user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between never, alone and always")]
@@ -23,8 +26,8 @@ pub enum Writes {
 
 /// The table of the shared users. In a [`Layout`](super::Layout) its columns have the prefix `u.`.
 ///
-/// A creation looks for the user by one attribute. If the user exists, the creation adds only the link, and never
-/// changes the user; otherwise it creates the user.
+/// A creation looks for the user by one attribute. If the user exists, the creation adds the link, and changes the user
+/// only as [`Writes`] allows; otherwise it creates the user.
 ///
 /// ```
 /// use scim_core::sql::layout::{KeyType, Shared, Writes};
@@ -77,8 +80,12 @@ impl Shared {
         self
     }
 
-    /// Restricts the users that a creation may link, by a condition on `u`, such as an invitation or a verified domain.
-    /// The name of another user is taken: the client gets 409.
+    /// Restricts the users that a creation may link, by a condition on `u`, such as a verified address. `{tenant}` in the
+    /// condition stands for the tenant of the request: `EXISTS (SELECT 1 FROM invitation AS i WHERE i.email = u.email AND
+    /// i.workspace = {tenant})`. The name of another user is taken: the client gets 409.
+    ///
+    /// The condition must hold for users that SCIM itself created: after a deletion of its link, the next creation finds
+    /// such a user again.
     ///
     /// **Without this condition, the holder of a tenant's API key sees the columns `u.` of every user whose name the
     /// holder knows.** Declare it, or declare only columns that each tenant may see.
@@ -114,5 +121,15 @@ impl Shared {
     pub fn at_creation(mut self, column: &str, value: impl Into<Initial>) -> Self {
         self.initial.push((Name::new(column), value.into()));
         self
+    }
+
+    /// The condition of the users that a creation may link. `tenant` is the text that stands for the tenant.
+    pub(in crate::sql) fn linkable_for(&self, tenant: Option<&str>) -> String {
+        self.linkable.as_deref().unwrap_or("TRUE").replace(TENANT, tenant.unwrap_or("NULL"))
+    }
+
+    /// Whether the condition of the users that a creation may link names the tenant.
+    pub(in crate::sql) fn names_tenant(&self) -> bool {
+        self.linkable.as_deref().is_some_and(|condition| condition.contains(TENANT))
     }
 }

@@ -36,7 +36,8 @@ pub(super) async fn link<S: Session>(
         return Err(StoreError::backend("a shared user is found by a text").into());
     };
     let mut query = Statement::new(table.dialect);
-    let linkable = shared.linkable.as_deref().unwrap_or("TRUE");
+    let bound = if shared.names_tenant() { table.parts.bind_tenant(&mut query, tenant) } else { None };
+    let linkable = shared.linkable_for(bound.as_deref());
     let key = format!("CAST(u.{} AS text)", shared.key);
     query.push(&format!("SELECT {key}, ({linkable}) FROM {} AS u WHERE ", shared.table));
     lens.field.push_equal(&mut query, &name);

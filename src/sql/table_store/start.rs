@@ -108,6 +108,14 @@ fn probes(tables: &Tables) -> Vec<Query> {
             statement.push(&format!("SELECT {} FROM {owner} WHERE FALSE", columns.join(", ")));
             all.push(Query { subject: format!("the layout of {name}"), statement });
         }
+        if let Some(shared) = &table.parts.shared {
+            let mut statement = Statement::new(tables.dialect);
+            let bound =
+                if shared.names_tenant() { table.parts.bind_tenant(&mut statement, tenant.as_ref()) } else { None };
+            let linkable = shared.linkable_for(bound.as_deref());
+            statement.push(&format!("SELECT 1 FROM {} AS u WHERE FALSE AND ({linkable})", shared.table));
+            all.push(Query { subject: format!("`linkable` of {name}"), statement });
+        }
         for (_, join) in &table.parts.lists {
             let mut statement = Statement::new(tables.dialect);
             let tenant = join.tenant.iter().map(|column| &**column);
