@@ -102,8 +102,8 @@
 //! # Guides
 //!
 //! - [Declare your tables](manual::declared_store): SCIM over the tables of a platform in SQLite or PostgreSQL.
-//! - [Write your own store](manual::write_your_own_store): SCIM over accounts in any other place. The finished store
-//!   passes `StoreKit`.
+//! - [Write your own store](manual::write_your_own_store): from a declaration with your own rules to your own SQL for
+//!   everything, on SQLite and PostgreSQL; or SCIM over accounts in any other place.
 //! - [Existing users](manual::existing_users): accounts that exist before SCIM, adoption, and soft deletion.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.

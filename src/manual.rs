@@ -1,7 +1,7 @@
 //! Guides for hosts, on topics that span several items.
 //!
 //! - [`declared_store`]: a store on the tables of a platform, by a declaration (feature `sql`).
-//! - [`write_your_own_store`]: a [`Store`](trait@crate::store::Store) over the existing tables of a platform, step by step.
+//! - [`write_your_own_store`]: a [`Store`](trait@crate::store::Store) with your own SQL, from one part to everything.
 //! - [`providers`]: Okta, Microsoft Entra ID and the other identity providers: their presets and their deviations.
 //! - [`existing_users`]: accounts that exist before SCIM: migration, adoption, soft deletion and restoration.
 //! - [`attributes`]: the attributes that a host registers, their characteristics and their defaults.

@@ -117,7 +117,7 @@ step_hosts() {
 # The adapters for drivers, and the layouts of applications: packages of their own. They share the target directory of
 # the workspace, since most of their dependencies are the same.
 step_databases() {
-    local manifest target=${CARGO_TARGET_DIR:-target}
+    local manifest example target=${CARGO_TARGET_DIR:-target}
     for manifest in examples/databases/Cargo.toml examples/databases/sqlx/Cargo.toml; do
         cargo fmt --manifest-path "$manifest" --all --check
         # Clippy for `sqlx` would build its dependencies a second time, for two files.
@@ -126,7 +126,9 @@ step_databases() {
         fi
         timeout 1500 cargo test --locked --manifest-path "$manifest" --target-dir "$target" 2>&1 | tee -a "$work/databases.log"
     done
-    cargo run --locked --manifest-path examples/databases/Cargo.toml --target-dir "$target" --example directory
+    for example in directory own_store; do
+        cargo run --locked --manifest-path examples/databases/Cargo.toml --target-dir "$target" --example "$example"
+    done
     say "databases: $(grep -c '^test .* ok$' "$work/databases.log") passed"
 }
 

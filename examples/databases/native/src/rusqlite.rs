@@ -29,6 +29,15 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens or creates the database file, with this number of connections for reading.
     pub fn open(path: &Path, readers: usize) -> rusqlite::Result<Self> {
+        Self::open_with(path, readers, |_| Ok(()))
+    }
+
+    /// The same, with a function that prepares each connection, for example registers functions of SQL.
+    pub fn open_with(
+        path: &Path,
+        readers: usize,
+        prepare: impl Fn(&Connection) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Self> {
         let open = || {
             let connection = Connection::open_with_flags(path, OpenFlags::default())?;
             connection.busy_timeout(Duration::from_secs(5))?;
@@ -36,6 +45,7 @@ impl Sqlite {
             connection.pragma_update(None, "foreign_keys", true)?;
             // Filters of clients make many statements: keep few of them.
             connection.set_prepared_statement_cache_capacity(32);
+            prepare(&connection)?;
             Ok(connection)
         };
         let writer = Arc::new(Mutex::new(open()?));
