@@ -7,6 +7,7 @@ mod external_ids;
 mod kit;
 mod life;
 mod lists;
+mod new_ids;
 mod other_users;
 mod outbox;
 mod races;
@@ -136,6 +137,10 @@ checks! {
     /// A user may sign in to one tenant only, and a change in another tenant neither ends nor grants access. Needs
     /// [`StoreKit::with_access`].
     TenantAccess = "tenant-access" with access::of_tenants,
+    /// A store that gives the ids of new resources ([`Capabilities::new_ids`](crate::store::Capabilities::new_ids))
+    /// gives each id once, also to requests at the same time and after deletions. A creation that is refused or
+    /// abandoned leaves no resource.
+    NewIds = "new-ids" with new_ids::new_ids,
 }
 
 /// Why a check ended early.
@@ -205,6 +210,8 @@ type Complete<S> = dyn Fn(ServiceProviderBuilder<Arc<S>>) -> ServiceProviderBuil
 /// | A revoked membership grants access, because a join forgets its status. | [`access`](Check::Access) |
 /// | The sign-in query forgets the tenant. | [`tenant-access`](Check::TenantAccess) |
 /// | A second identity row hides a user from lists, or shows the user twice. | [`external-ids`](Check::ExternalIds) |
+/// | The id of a new resource is the greatest id plus one: two requests at once get one id, and the id of a deleted user goes to another person. | [`new-ids`](Check::NewIds) |
+/// | The store reserves an id by an empty row, which stays if the creation fails. | [`new-ids`](Check::NewIds) |
 /// | Blanks around a user name make a twin of a user, who then cannot sign in, or can sign in for ever. | [`access`](Check::Access) |
 pub struct StoreKit<S> {
     store: Arc<S>,

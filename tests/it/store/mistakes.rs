@@ -3,7 +3,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     task::Poll,
 };
 
@@ -14,11 +17,12 @@ use scim_core::{
     resource::{Resource, UniqueKey},
     schema::{Attribute, AttributeId, AttributeType, Extension, Mutability, Registry, Relation, ResourceType, Schema},
     store::{
-        Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, ListEdit, MemoryStore, Page, Referrer,
-        Replacement, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, ListEdit, MemoryStore, Page,
+        Referrer, Replacement, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version,
+        Window,
     },
     testkit::{Check, Outcome, StoreKit},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
@@ -57,6 +61,10 @@ enum Mistake {
     MembersOfAnotherTenant,
     /// Of two parallel additions of one member, the second one fails with the error of the database.
     DoubleMemberFails,
+    /// The id of a new resource is the greatest id plus one.
+    GreatestIdPlusOne,
+    /// An id is reserved by a row, which the creation overwrites.
+    ReservesByRow,
     /// No mistake.
     None,
 }
@@ -70,6 +78,7 @@ struct Mistaken {
     contexts: Mutex<Vec<RequestContext>>,
     names: Mutex<HashMap<UniqueKey, TenantId>>,
     external_ids: Mutex<HashMap<String, HashSet<String>>>,
+    numbers: AtomicU64,
     outbox: Rows,
 }
 
@@ -240,6 +249,35 @@ impl Mistaken {
         Ok(())
     }
 
+    /// The id of a new resource.
+    async fn number(&self, context: &RequestContext, resource: &Resource) -> Text {
+        let resource_type = resource.resource_type();
+        let number = if self.is(Mistake::GreatestIdPlusOne) {
+            let all = self.all(context, resource_type).await;
+            all.iter().filter_map(|stored| stored.resource.id().parse::<u64>().ok()).max().unwrap_or_default() + 1
+        } else {
+            self.numbers.fetch_add(1, Ordering::Relaxed)
+        };
+        let id = Text::from(number.to_string());
+        if self.is(Mistake::ReservesByRow) {
+            let mut row = Resource::clone(resource);
+            row.set("id", &*id).unwrap();
+            let row = Entry { unique: Vec::new(), ..Entry::new(row) };
+            self.inner.commit(context, &[Change::Create(row)]).await.unwrap();
+        }
+        id
+    }
+
+    /// A creation that overwrites the row by which its id was reserved.
+    async fn overwriting(&self, context: &RequestContext, change: &Change) -> Option<Change> {
+        let Change::Create(entry) = change else { return None };
+        let key = Key { resource_type: change.resource_type(), id: change.id() };
+        let reserved = change.id().parse::<u64>().is_ok()
+            && self.inner.get(context, key, &RequestedAttributes::everything()).await.ok()?.is_some();
+        let (entry, before) = (entry.clone(), Arc::clone(&entry.resource));
+        reserved.then_some(Change::Replace(Replacement { entry, expect: Expect::Exists, before }))
+    }
+
     fn record(&self, context: &RequestContext, change: &Change, done: &ChangeOutcome) {
         let is_edit = matches!(change, Change::EditValues(_));
         if !(is_edit && self.is(Mistake::NoEventOfEdits))
@@ -251,7 +289,15 @@ impl Mistaken {
 }
 
 impl Store for Mistaken {
-    forward! { inner: capabilities, pushdown, get_many, locate }
+    forward! { inner: pushdown, get_many, locate }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities().with_new_ids(true)
+    }
+
+    async fn id_of_new(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+        Ok(Some(self.number(context, resource).await))
+    }
 
     async fn get(
         &self,
@@ -299,7 +345,8 @@ impl Store for Mistaken {
         }
         let (mut changes, mut ends) = (Vec::new(), Vec::new());
         for change in batch {
-            changes.extend(self.changes(change));
+            let reserved = if self.is(Mistake::ReservesByRow) { self.overwriting(context, change).await } else { None };
+            changes.extend(self.changes(reserved.as_ref().unwrap_or(change)));
             ends.push(changes.len() - 1);
         }
         let done = match self.inner.commit(context, &changes).await {
@@ -366,6 +413,7 @@ fn kit(mistake: Mistake) -> StoreKit<Arc<Mistaken>> {
         contexts: Mutex::default(),
         names: Mutex::default(),
         external_ids: Mutex::default(),
+        numbers: AtomicU64::new(1),
         outbox,
     });
     let (users, types) = (Arc::clone(&store), registry.clone());
@@ -403,6 +451,8 @@ fn each_mistake_of_a_host_is_caught_by_its_check() {
         (Mistake::EachExternalIdIsARow, &[Check::ExternalIds, Check::Access]),
         (Mistake::MembersOfAnotherTenant, &[Check::Tenants]),
         (Mistake::DoubleMemberFails, &[Check::Members]),
+        (Mistake::GreatestIdPlusOne, &[Check::NewIds]),
+        (Mistake::ReservesByRow, &[Check::NewIds]),
     ];
     let mut wrong = Vec::new();
     for (mistake, checks) in table {

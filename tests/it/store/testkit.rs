@@ -38,7 +38,7 @@ async fn yielded() {
 }
 
 /// Checks whose stores are in `store::mistakes` and `store::access`.
-const MISTAKES: [Check; 9] = [
+const MISTAKES: [Check; 10] = [
     Check::ReportedVersions,
     Check::Replacements,
     Check::ReadOnlyValues,
@@ -48,6 +48,7 @@ const MISTAKES: [Check; 9] = [
     Check::ExternalIds,
     Check::Access,
     Check::TenantAccess,
+    Check::NewIds,
 ];
 
 /// A store with one fault, for which one check looks.
@@ -450,8 +451,8 @@ fn the_store_in_memory_keeps_every_promise() {
     assert!(report.is_passed(), "{report}");
     let is_skipped = |(_, outcome): &(&'static str, &Outcome)| matches!(outcome, Outcome::Skipped(_));
     let skipped: Vec<&str> = report.iter().filter(is_skipped).map(|(name, _)| name).collect();
-    // The standard types have no marker, and the store in memory has neither an outbox nor a sign-in query.
-    let expected = [Check::ReadOnlyValues, Check::Outbox, Check::Access, Check::TenantAccess];
+    // The standard types have no marker. The store in memory has neither an outbox nor a sign-in query, and gives no ids.
+    let expected = [Check::ReadOnlyValues, Check::Outbox, Check::Access, Check::TenantAccess, Check::NewIds];
     assert_eq!(skipped, expected.map(Check::name), "{report}");
     // Two runs on one database, with the type of the store erased.
     let store = DynStore::new(MemoryStore::new());
@@ -518,9 +519,9 @@ fn a_single_tenant_is_enough() {
         let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1).with_many(300).with_single_tenant();
         let outcome = now(kit.run(check));
         let tenants = [Check::Tenants, Check::TenantReferences, Check::TenantAccess, Check::OtherUsers];
-        // The kit has neither a flag, nor an outbox, nor the sign-in query of a host.
-        let skipped =
-            tenants.contains(&check) || [Check::ReadOnlyValues, Check::Outbox, Check::Access].contains(&check);
+        // The kit has neither a flag, nor an outbox, nor the sign-in query of a host. The store gives no ids.
+        let others = [Check::ReadOnlyValues, Check::Outbox, Check::Access, Check::NewIds];
+        let skipped = tenants.contains(&check) || others.contains(&check);
         let expected =
             if skipped { matches!(outcome, Outcome::Skipped(_)) } else { matches!(outcome, Outcome::Passed) };
         assert!(expected, "{}: {outcome:?}", check.name());

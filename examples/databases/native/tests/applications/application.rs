@@ -30,6 +30,8 @@ pub struct Application {
     has_global_names: bool,
     /// Makes an id from a number, unless ids are UUIDs.
     ids: Option<fn(u64) -> String>,
+    /// Whether the database numbers new rows. Otherwise the core makes the ids.
+    is_numbered: bool,
 }
 
 pub const TABBY: Application = Application {
@@ -41,6 +43,7 @@ pub const TABBY: Application = Application {
     tenant_row: None,
     has_global_names: false,
     ids: Some(|number| (number >> 1).to_string()),
+    is_numbered: true,
 };
 
 pub const VAULTWARDEN: Application = Application {
@@ -52,6 +55,7 @@ pub const VAULTWARDEN: Application = Application {
     tenant_row: Some("INSERT INTO organizations (uuid, name) VALUES ('TENANT', 'x') ON CONFLICT DO NOTHING"),
     has_global_names: true,
     ids: None,
+    is_numbered: false,
 };
 
 pub const OMICRON: Application = Application {
@@ -63,6 +67,7 @@ pub const OMICRON: Application = Application {
     tenant_row: None,
     has_global_names: false,
     ids: None,
+    is_numbered: false,
 };
 
 pub const IRONCLAW: Application = Application {
@@ -74,6 +79,7 @@ pub const IRONCLAW: Application = Application {
     tenant_row: None,
     has_global_names: false,
     ids: None,
+    is_numbered: false,
 };
 
 pub const METABASE: Application = Application {
@@ -85,6 +91,7 @@ pub const METABASE: Application = Application {
     tenant_row: None,
     has_global_names: false,
     ids: Some(|number| format!("e{number:020}")),
+    is_numbered: false,
 };
 
 impl Application {
@@ -151,8 +158,8 @@ impl Application {
         let store = self.store(host).await?;
         let builder = ServiceProvider::builder(self.registry()?, store, "https://host.example/scim/v2").quirks(quirks);
         Ok(match self.ids {
-            Some(ids) => builder.ids(Ids { ids, next: AtomicU64::new(1_000) }).build()?,
-            None => builder.build()?,
+            Some(ids) if !self.is_numbered => builder.ids(Ids { ids, next: AtomicU64::new(1_000) }).build()?,
+            _ => builder.build()?,
         })
     }
 }
