@@ -70,9 +70,9 @@ impl Lens {
         if let Shows::One(attribute) = self.shows { Some(attribute) } else { None }
     }
 
-    /// Whether the column has a whole name.
-    pub(in crate::sql) fn is_name(&self) -> bool {
-        matches!(self.shows, Shows::Name { .. })
+    /// The attribute of the whole name, if the column has a whole name and the schema has the attribute.
+    pub(in crate::sql) fn whole_name(&self) -> Option<AttributeId> {
+        if let Shows::Name { formatted, .. } = self.shows { formatted } else { None }
     }
 
     /// The attributes that change with the column.

@@ -149,19 +149,14 @@ impl Tables {
 }
 
 impl TypeTable {
-    /// Whether the columns show other values than those of the resource. For example, one column for the whole name divides
-    /// it again, and of two attributes with one column the first decides.
+    /// Whether the columns show other values than those of the resource: of two attributes with one column, the first
+    /// decides.
     pub(super) fn restates(&self, resource: &Resource) -> bool {
         let lenses = &self.parts.lenses;
-        let decider = |lens: &Lens| lenses.iter().find(|other| other.field.column == lens.field.column);
-        let mut shown: Option<Resource> = None;
-        for lens in lenses {
-            let Some(decider) = decider(lens) else { continue };
-            if lens.is_name() || !std::ptr::eq(decider, lens) {
-                lens.show(decider.content(resource), shown.get_or_insert_with(|| resource.clone()));
-            }
-        }
-        shown.is_some_and(|shown| shown != *resource)
+        lenses.iter().any(|lens| {
+            let decider = lenses.iter().find(|other| other.field.column == lens.field.column);
+            decider.is_some_and(|it| !std::ptr::eq(it, lens) && it.content(resource) != lens.content(resource))
+        })
     }
 
     pub(super) fn mapping(&self) -> &Mapping {

@@ -16,6 +16,7 @@ use crate::{
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
+    value::Value,
 };
 
 /// A row that is locked until the commit.
@@ -154,6 +155,24 @@ pub(super) async fn insert<S: Session>(
     Ok((key, keeps_values))
 }
 
+/// The resource with a new whole name, if the name that it has was derived from the column and the column changes. The
+/// client has changed a part of the name, and the whole name follows.
+pub(super) fn with_derived_name(table: &TypeTable, locked: &Locked, after: &Resource) -> Option<Resource> {
+    let mut renamed: Option<Resource> = None;
+    for (lens, before) in table.parts.lenses.iter().zip(&locked.contents) {
+        let (Some(formatted), Some(Content::Text(old))) = (lens.whole_name(), before) else { continue };
+        let shown = after.value(formatted).and_then(Value::as_str);
+        if let Some(Content::Text(new)) = lens.content(after)
+            && shown == Some(&**old)
+            && new != *old
+        {
+            let name = Value::String(new.as_str().into());
+            renamed.get_or_insert_with(|| after.clone()).assign(formatted, Some(name));
+        }
+    }
+    renamed
+}
+
 /// Writes the difference between the row and the resource, and the side table.
 pub(super) async fn replace<S: Session>(
     session: &mut S,
@@ -200,7 +219,12 @@ async fn update<S: Session>(
             continue;
         }
         if lens.field.column.is_shared {
-            shared.extend(lens.field.assignments(content.as_ref()));
+            // A creation that found the user assigns only the values that it has.
+            if is_new && content.is_none() {
+                keeps_values = true;
+            } else {
+                shared.extend(lens.field.assignments(content.as_ref()));
+            }
         } else {
             own.extend(lens.field.assignments(content.as_ref()));
         }

@@ -8,8 +8,11 @@ use std::{
 use scim_core::{
     provider::{IdSource, ServiceProvider},
     quirks::Quirks,
-    schema::{Registry, SchemaError},
-    sql::{Dialect, TableStore, layout::Layout},
+    schema::{Registry, ResourceType, Schema, SchemaError},
+    sql::{
+        Dialect, TableStore,
+        layout::{Field, Initial, Key, KeyType, Layout, Shared, Writes},
+    },
     store::{RequestContext, TenantId},
     testkit::StoreKit,
     value::Text,
@@ -93,6 +96,51 @@ pub const METABASE: Application = Application {
     ids: Some(|number| format!("e{number:020}")),
     is_numbered: false,
 };
+
+/// Tables as in the guide: people whom workspaces invite. An invitation decides whom a workspace may link.
+pub const WORKSPACES: Application = Application {
+    name: "Workspaces",
+    tables: |_| {
+        "CREATE TABLE workspace (id text PRIMARY KEY);
+         CREATE TABLE person (id text PRIMARY KEY, email text NOT NULL CONSTRAINT person_email UNIQUE, name text);
+         CREATE TABLE invitation (email text NOT NULL, workspace_id text NOT NULL);
+         CREATE TABLE membership (id text PRIMARY KEY, workspace_id text NOT NULL, person_id text NOT NULL REFERENCES person,
+             suspended boolean NOT NULL DEFAULT FALSE, CONSTRAINT membership_person UNIQUE (workspace_id, person_id));"
+    },
+    registry: workspaces_registry,
+    layouts: workspaces,
+    has_tenants: true,
+    tenant_row: Some("INSERT INTO workspace (id) VALUES ('TENANT') ON CONFLICT DO NOTHING"),
+    has_global_names: true,
+    ids: None,
+    is_numbered: false,
+};
+
+fn workspaces_registry() -> Result<Registry, SchemaError> {
+    let user = ResourceType::builder("User", "Users", Schema::user().without("password"));
+    Registry::builder().resource_type(user.build()?).build()
+}
+
+fn workspaces(registry: &Registry, dialect: Dialect) -> Option<Vec<Layout>> {
+    let (uuid, [person, pair]) = if dialect == Dialect::Sqlite {
+        ("lower(hex(randomblob(16)))", ["person.email", "membership.workspace_id, membership.person_id"])
+    } else {
+        ("gen_random_uuid()::text", ["person_email", "membership_person"])
+    };
+    let people = Shared::table("person", "id", KeyType::Text)
+        .linked_by("person_id")
+        .linkable("EXISTS (SELECT 1 FROM invitation AS i WHERE i.email = u.email AND i.workspace_id = {tenant})")
+        .writes(Writes::SoleLink)
+        .new_key(Initial::sql(uuid));
+    let users = Layout::of(registry.resource_type("User")?, "membership", Key::text("id"))
+        .tenant("workspace_id", KeyType::Text)
+        .shared(people)
+        .field("userName", Field::text("u.email").lowercased().unique(person).unique(pair))
+        .joined_name(Field::text("u.name"))
+        .field("active", Field::inverted("suspended"))
+        .side_table("scim_membership");
+    Some(vec![users])
+}
 
 impl Application {
     /// A fresh database with the tables and the migration; `None` without a server.

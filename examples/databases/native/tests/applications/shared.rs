@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Anything,
-    application::{IRONCLAW, VAULTWARDEN},
+    application::{IRONCLAW, VAULTWARDEN, WORKSPACES},
     client::{Client, group},
 };
 
@@ -72,10 +72,9 @@ async fn vaultwarden_does_not_change_accounts_of_others() -> Result<(), Anything
         // An account that SCIM of this organization made, until another organization links it.
         let ada = one.user("ada@example.com", json!({"name": {"givenName": "Ada"}})).await;
         assert_eq!(one.patch(&format!("/Users/{ada}"), "userName", json!("ada.king@example.com")).await.0, 200);
-        // The whole name is in one column, which divides it again: the answer shows the parts as the column has them.
         for name in ["Adele Augusta", "Ada"] {
             let (_, _, changed) = one.patch(&format!("/Users/{ada}"), "name.givenName", json!(name)).await;
-            assert_eq!(changed["name"]["givenName"], name.split(' ').next().unwrap_or_default());
+            assert_eq!(changed["name"]["givenName"], name);
             assert_eq!(one.get(&format!("/Users/{ada}")).await.2, changed);
         }
         let linked = two.user("ada.king@example.com", json!({})).await;
@@ -179,10 +178,11 @@ async fn ironclaw_shows_identities_of_scim_only() -> Result<(), Anything> {
         assert_eq!(client.get("/Users").await.2["totalResults"], 0);
         assert_eq!(client.get("/Users/g1").await.0, 404);
         assert_eq!(client.send("DELETE", "/Users/g1", Json::Null).await.0, 404);
-        // The creation links the account, and does not change it.
+        // The creation links the account, and assigns the values that it has: the name stays.
         let ada = client.user("ADA@example.com", json!({"active": false, "externalId": "e1"})).await;
-        assert_eq!(client.row("SELECT email, display_name, status FROM users").await, "ada@example.com|Ada|active");
-        assert_eq!(client.get(&format!("/Users/{ada}")).await.2["active"], true, "the account is active");
+        assert_eq!(client.row("SELECT email, display_name, status FROM users").await, "ada@example.com|Ada|suspended");
+        let (_, _, shown) = client.get(&format!("/Users/{ada}")).await;
+        assert_eq!((&shown["active"], &shown["name"]["givenName"]), (&json!(false), &json!("Ada")));
         let found = client.get("/Users?filter=externalId%20eq%20%22e1%22").await.2;
         assert_eq!(found["Resources"][0]["id"], *ada);
         let identity = format!("SELECT user_id, provider FROM user_identities WHERE provider_user_id = '{ada}'");
@@ -194,6 +194,47 @@ async fn ironclaw_shows_identities_of_scim_only() -> Result<(), Anything> {
         assert_eq!(left, ["u1|g1"]);
         assert_eq!(client.row("SELECT count(*) FROM users").await, "1");
         client.host.remove().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_of_the_tenant_decides_who_is_linked() -> Result<(), Anything> {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let Some(one) = Client::of(&WORKSPACES, dialect).await? else { continue };
+        let two = Client::on(&WORKSPACES, &one.host, "two").await?;
+        let body = |given: &str| {
+            json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "eve@example.com",
+                "name": {"givenName": given}, "active": true})
+        };
+        one.execute("INSERT INTO person VALUES ('p', 'eve@example.com', 'Eve Doe')").await;
+        for client in [&one, &two] {
+            assert_eq!(client.send("POST", "/Users", body("Mallory")).await.0, 409);
+        }
+        one.execute(&format!("INSERT INTO invitation VALUES ('eve@example.com', '{}')", one.tenant())).await;
+        // The invitation is for one workspace only.
+        assert_eq!(two.send("POST", "/Users", body("Mallory")).await.0, 409);
+        let (status, version, linked) = one.send("POST", "/Users", body("Mallory")).await;
+        let name = json!({"givenName": "Eve", "familyName": "Doe", "formatted": "Eve Doe"});
+        assert_eq!((status, &linked["name"]), (201, &name), "the answer shows the person");
+        let target = format!("/Users/{}", linked["id"].as_str().unwrap_or_default());
+        let (_, again, read) = one.get(&target).await;
+        assert_eq!((again, read), (version, linked));
+
+        // SCIM of a workspace made the person: after a deletion the next creation assigns the values again.
+        one.execute(&format!("INSERT INTO invitation VALUES ('ann@example.com', '{}')", one.tenant())).await;
+        let ann = one.user("ann@example.com", json!({"name": {"givenName": "Ann"}})).await;
+        assert_eq!(one.send("DELETE", &format!("/Users/{ann}"), Json::Null).await.0, 204);
+        let again = one.user("ann@example.com", json!({"name": {"givenName": "Anna"}})).await;
+        assert_eq!(one.get(&format!("/Users/{again}")).await.2["name"]["givenName"], "Anna");
+        assert_eq!(one.row("SELECT name FROM person WHERE email = 'ann@example.com'").await, "Anna");
+        // The host changes the column for the whole name. When a client changes a part, the whole name follows.
+        one.execute("UPDATE person SET name = 'Ann Lee' WHERE email = 'ann@example.com'").await;
+        let target = format!("/Users/{again}");
+        let (_, _, changed) = one.patch(&target, "name.givenName", json!("Annabel")).await;
+        assert_eq!(changed["name"]["formatted"], "Annabel Lee", "{changed}");
+        assert_eq!(one.get(&target).await.2, changed);
+        one.host.remove().await?;
     }
     Ok(())
 }
