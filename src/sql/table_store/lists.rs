@@ -76,8 +76,7 @@ pub(super) async fn read<S: Session>(
     let list = wanted.list;
     let Some(value) = table.resource_type.value_of(list) else { return Ok(found.len()) };
     let key_type = table.parts.key.key_type;
-    let keys: Vec<Param> = found.iter().filter_map(|found| key_type.parse(&found.key)).collect();
-    let lengths = lengths(session, tables, table, wanted, &keys, *room).await?;
+    let lengths = lengths(session, tables, table, wanted, found, *room).await?;
     let mut holders = Vec::new();
     let mut kept = found.len();
     for (index, found) in found.iter_mut().enumerate() {
@@ -122,32 +121,36 @@ async fn lengths<S: Session>(
     tables: &Tables,
     table: &TypeTable,
     wanted: &Wanted<'_>,
-    keys: &[Param],
+    found: &[Found],
     room: usize,
 ) -> Result<HashMap<String, usize>, StoreError> {
     let key_type = table.parts.key.key_type;
+    let keys: Vec<Param> = found.iter().filter_map(|found| key_type.parse(&found.key)).collect();
     let mut lengths: HashMap<String, usize> = HashMap::new();
     for join in table.parts.joins(wanted.list) {
         let rows = Rows::new(tables, table, join, wanted.tenant)?;
         let mut query = Statement::new(table.dialect);
         query.push(&format!("SELECT m.{} AS holder FROM {} AS m WHERE ", join.holder, join.table));
         // One more value than the request can pay for.
-        let mut most = wanted.context.work().map_or(u64::MAX, |work| work.left().saturating_add(1));
-        if let [key] = keys {
+        let most = wanted.context.work().map_or(u64::MAX, |work| work.left().saturating_add(1));
+        let (query, only) = if let ([key], [only]) = (&*keys, found) {
             query.push("m.");
             rows.push_holder(&mut query, key);
+            rows.push_tenant(&mut query, "m.");
             let longest = wanted.list_limit.unwrap_or(usize::MAX).min(room / VALUE);
-            most = most.min(u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1));
+            let longest = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+            (query.within("count(*)", most.min(longest)), Some(&only.key))
         } else {
-            key_type.is_one_of(&mut query, &format!("m.{}", join.holder), keys);
-        }
-        rows.push_tenant(&mut query, "m.");
-        let mut query = query.within("CAST(c.holder AS text), count(*)", most);
-        query.push(" GROUP BY c.holder");
+            key_type.is_one_of(&mut query, &format!("m.{}", join.holder), &keys);
+            rows.push_tenant(&mut query, "m.");
+            let mut query = query.within("count(*), CAST(c.holder AS text)", most);
+            query.push(" GROUP BY c.holder");
+            (query, None)
+        };
         let mut counted = 0_u64;
         for mut row in session.query(&query, BYTES).await?.into_rows() {
-            let (Some(key), Some(length)) = (id_text(&mut row, 0), row.integer(1)?) else { continue };
-            let length = u64::try_from(length).unwrap_or_default();
+            let length = u64::try_from(row.integer(0)?.unwrap_or_default()).unwrap_or_default();
+            let Some(key) = only.cloned().or_else(|| id_text(&mut row, 1)) else { continue };
             counted = counted.saturating_add(length);
             *lengths.entry(key).or_default() += usize::try_from(length).unwrap_or(usize::MAX);
         }
