@@ -1,7 +1,11 @@
 //! Measurement by ratios: two ways to do the same work take turns in one run, so that other load on the machine
 //! affects both. A ratio is the median over the rounds.
 
+mod rotation;
+
 use std::{hint::black_box, time::Instant};
+
+use self::rotation::{median, median_ratio, rotate};
 
 /// One line of the table.
 pub(crate) struct Comparison {
@@ -23,29 +27,16 @@ pub(crate) fn compare<A, B>(
 ) -> Comparison {
     const ROUNDS: usize = 101;
     let units = f64::from(u32::try_from(units).unwrap_or(u32::MAX));
-    let mut samples = Vec::with_capacity(ROUNDS);
-    for round in 0..ROUNDS + 5 {
-        let start = Instant::now();
-        black_box(ours());
-        let first = start.elapsed();
-        let start = Instant::now();
-        black_box(reference());
-        let second = start.elapsed();
-        // The first rounds warm the caches.
-        if round >= 5 {
-            samples.push((first.as_secs_f64() * 1e9 / units, second.as_secs_f64() * 1e9 / units));
-        }
-    }
-    let median = |pick: &dyn Fn(&(f64, f64)) -> f64| {
-        let mut values: Vec<f64> = samples.iter().map(pick).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
+    let start = Instant::now();
+    let mut runs: [&mut dyn FnMut(); 2] = [&mut || drop(black_box(ours())), &mut || drop(black_box(reference()))];
+    let mut samples = rotate(ROUNDS, &|| start.elapsed(), &mut runs).into_iter();
+    let [ours, reference] = [samples.next(), samples.next()].map(Option::unwrap_or_default);
+    let nanoseconds = |samples: &[f64]| median(samples.iter().map(|seconds| seconds * 1e9 / units));
     Comparison {
         name,
-        ours: median(&|sample| sample.0),
-        reference: median(&|sample| sample.1),
-        ratio: median(&|sample| sample.0 / sample.1),
+        ours: nanoseconds(&ours),
+        reference: nanoseconds(&reference),
+        ratio: median_ratio(&ours, &reference),
         target,
     }
 }
