@@ -39,7 +39,7 @@ impl<S: Store> Client<S> {
 
     async fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let response = self.provider.handle(&self.context, &Request::new(method, target).with_body(&*body)).await;
+        let response = self.provider.handle(&self.context, &Request::new(method, target).with_body(&body)).await;
         (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
     }
 
@@ -189,6 +189,15 @@ impl Work for Plan {
 /// The queries of identity providers use the indexes.
 async fn plans(dialect: Dialect) -> Result<(), Anything> {
     let Some(host) = own_sql(dialect, "plans").await? else { return Ok(()) };
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT";
+    host.execute(&format!(
+        "INSERT INTO account (id, organization, email, api_secret, external_id, created_at, updated_at)
+         {numbers} i, 7, 'a' || i, 'x', 'e-' || i, 1, 1 FROM n;
+         INSERT INTO team (id, organization, name, created_at, updated_at) {numbers} i, 7, 'n' || i, 1, 1 FROM n;
+         INSERT INTO team_member (team, account) {numbers} i, i FROM n;
+         ANALYZE"
+    ))
+    .await?;
     let registry = registry()?;
     let types = Arc::new(Types::new(&registry, dialect).ok_or("registered")?);
     for (name, filter, index) in [
@@ -204,12 +213,14 @@ async fn plans(dialect: Dialect) -> Result<(), Anything> {
         let parsed = if filter.is_empty() { None } else { Some(filter.parse::<Filter>()?) };
         let mut tolerance = Tolerance::new(Quirks::default());
         let matcher = parsed.map(|filter| filter.compile(resource_type, &mut tolerance)).transpose()?;
+        let window =
+            if filter.is_empty() { Window::behind(Some("4"), 100) } else { Window::Offset { skip: 0, take: 100 } };
         let conditions: Vec<_> = matcher.iter().flat_map(Matcher::conditions).collect();
         let scan = Scan {
             resource_type,
             filter: &conditions,
             sort: None,
-            window: Window::behind(Some("4"), 100),
+            window,
             requested: &RequestedAttributes::everything(),
             count: false,
         };
