@@ -20,7 +20,7 @@ pub(crate) fn thread_time() -> Duration {
 
 /// The contenders of one line of the report.
 pub(crate) struct Contest<'a> {
-    /// Units of work of one call, the same for all contenders.
+    /// Units of work of one call of a contender.
     units: f64,
     rounds: usize,
     /// The least CPU time of one sample. A contender repeats its work until then.
@@ -37,6 +37,8 @@ enum Role {
 
 struct Contender<'a> {
     role: Role,
+    /// Units of work of one call.
+    units: f64,
     work: Box<dyn FnMut() + 'a>,
 }
 
@@ -82,21 +84,31 @@ impl<'a> Contest<'a> {
         self.with(Role::Limit, work)
     }
 
+    /// A reference whose calls do `times` times the work of the other contenders.
+    pub(crate) fn limit_repeated<T>(self, times: usize, mut work: impl FnMut() -> T + 'a) -> Self {
+        let units = self.units * count(times);
+        let mut contest = self.with(Role::Limit, move || (0..times).for_each(|_| drop(black_box(work()))));
+        if let Some(contender) = contest.contenders.last_mut() {
+            contender.units = units;
+        }
+        contest
+    }
+
     pub(crate) fn peer<T>(self, name: &'static str, work: impl FnMut() -> T + 'a) -> Self {
         self.with(Role::Peer(name), work)
     }
 
     fn with<T>(mut self, role: Role, mut work: impl FnMut() -> T + 'a) -> Self {
-        self.contenders.push(Contender { role, work: Box::new(move || drop(black_box(work()))) });
+        self.contenders.push(Contender { role, units: self.units, work: Box::new(move || drop(black_box(work()))) });
         self
     }
 
     pub(crate) fn run(mut self) -> Outcome {
         let roles: Vec<Role> = self.contenders.iter().map(|contender| contender.role).collect();
         let (mut units, mut repeated) = (Vec::new(), Vec::new());
-        for Contender { work, .. } in &mut self.contenders {
+        for Contender { units: of_call, work, .. } in &mut self.contenders {
             let calls = if self.sample.is_zero() { 1 } else { calls(work, self.sample) };
-            units.push(self.units * f64::from(calls));
+            units.push(*of_call * f64::from(calls));
             repeated.push(move || (0..calls).for_each(|_| work()));
         }
         let mut runs: Vec<&mut dyn FnMut()> = repeated.iter_mut().map(|run| -> &mut dyn FnMut() { run }).collect();

@@ -146,6 +146,8 @@ fn post(report: &mut Report, stored: &Stored) {
     if report.wants("handle/post") {
         let contest = Contest::new(REQUESTS).single_calls(ROUNDS);
         let create_all = || (0..REQUESTS).for_each(|_| drop(create()));
-        report.contest("handle/post", contest.ours(create_all).limit(|| stored.to_vec(REQUESTS)).run());
+        // The other lines repeat their references within a sample, which fills the caches.
+        let contest = contest.ours(create_all).limit_repeated(8, || stored.to_vec(REQUESTS));
+        report.contest("handle/post", contest.run());
     }
 }
