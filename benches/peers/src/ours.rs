@@ -128,16 +128,23 @@ impl Host {
         }
     }
 
-    /// A service provider with a stored group and a user who is not a member. Returns the target of requests that change
-    /// the group without a list of members in the response.
-    pub fn with_group(stored: &str, user: &str) -> (Self, String) {
+    /// A service provider with users of these ids and a stored group. Returns the target of requests that change the
+    /// group without a list of members in the response.
+    pub fn with_group(stored: &str, users: &[String]) -> (Self, String) {
         let (host, ours) = (Self::default(), Ours::default());
+        let create = |resource| Change::Create(Entry::new(resource));
+        let user = |id: &String| create(ours.user(&format!(r#"{{"id":"{id}","userName":"{id}"}}"#)));
+        for users in users.chunks(MemoryStore::MAX_BATCH) {
+            host.commit(&users.iter().map(user).collect::<Vec<_>>());
+        }
         let group = ours.group(stored);
         let target = format!("/Groups/{}?excludedAttributes=members", group.id());
-        let user = ours.user(&format!(r#"{{"id":"{user}","userName":"{user}"}}"#));
-        let changes = [user, group].map(|resource| Change::Create(Entry::new(resource)));
-        now(host.provider.store().commit(&host.context, &changes)).expect("created");
+        host.commit(&[create(group)]);
         (host, target)
+    }
+
+    fn commit(&self, changes: &[Change]) {
+        now(self.provider.store().commit(&self.context, changes)).expect("created");
     }
 
     /// The response to a request.

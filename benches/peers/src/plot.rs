@@ -92,8 +92,9 @@ fn grid(text: &mut String, members: (f64, f64), times: (f64, f64)) -> std::fmt::
     while time <= times.1 * 1.01 {
         let y = place(time, times, (BOTTOM, TOP));
         writeln!(text, r#"<path d="M{LEFT} {y:.1}H{RIGHT}" stroke="{GRAY}" stroke-opacity="0.25"/>"#)?;
-        let label = duration(time * 1.000_001).replace(".00", "").replace(".0", "").replace("µs", " µs");
-        let label = label.replace("ms", " ms").replace("ns", " ns");
+        let label = duration(time * 1.000_001).replace(".00", "").replace(".0", "");
+        let unit = label.find(|character: char| !character.is_ascii_digit()).unwrap_or(label.len());
+        let label = format!("{} {}", &label[..unit], &label[unit..]);
         writeln!(text, r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{label}</text>"#, LEFT - 8.0, y + 4.0)?;
         time *= 10.0;
     }

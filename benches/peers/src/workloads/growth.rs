@@ -49,8 +49,8 @@ pub(crate) fn measure() -> Vec<Series> {
 
 /// The seconds of one request that adds or removes a member of a group in memory.
 fn in_store(members: usize) -> f64 {
-    let (host, target) = Host::with_group(&group(members).stored, &member_id(members));
-    let new = member_id(members);
+    let (group, new) = (group(members), member_id(members));
+    let (host, target) = Host::with_group(&group.stored, &[group.ids, vec![new.clone()]].concat());
     let add = message(&format!(r#"{{"op":"add","path":"members","value":[{{"value":"{new}"}}]}}"#));
     let remove = message(&format!(r#"{{"op":"remove","path":"members[value eq \"{new}\"]"}}"#));
     let send = || {
