@@ -270,13 +270,13 @@ fn a_request_has_a_deadline() {
     assert!(finished.stderr.contains("--request-deadline"), "{finished:?}");
 }
 
-/// A server with a list of 4 MB for each user, and clients that request the list and read nothing.
+/// A server with a list of 3 MB for each user, and clients that request the list and read nothing.
 fn unread(more: &[&str], users: usize, clients: usize) -> (Server, Vec<Connection>) {
     let server = acme("memory", more);
     for number in 0..users {
         let mut large = user(&format!("user-{number}"));
         let email = |number: u8| json!({"value": format!("{number}{}", "x".repeat(60_000))});
-        large["emails"] = (0..66).map(email).collect();
+        large["emails"] = (0..51).map(email).collect();
         assert_eq!(server.request("POST", "/Users", Some(&large)).status, 201);
     }
     let ask = |_| {
@@ -295,7 +295,7 @@ fn an_answer_has_a_deadline() {
     let (server, connections) = unread(&["--answer-timeout", "1", "--log", "info,platform=debug"], 3, 3);
     eventually("they are cut", || server.log().matches("the client does not read").count() == 3);
     for mut connection in connections {
-        assert!(connection.read().len() < 11_000_000, "the rest was dropped");
+        assert!(connection.read().len() < 9_000_000, "the rest was dropped");
     }
     assert_eq!(total(&server), 3);
 }
@@ -304,10 +304,10 @@ fn an_answer_has_a_deadline() {
 #[test]
 fn unread_answers_share_their_memory() {
     let (server, connections) = unread(&["--answer-memory", "64", "--log", "info,platform=debug"], 6, 5);
-    // 24 MB each, of which an organization may have 32 MiB.
+    // 18 MB each, of which an organization may have 32 MiB.
     eventually("they are cut", || server.log().matches("a connection was cut").count() == 4);
-    let lengths: Vec<_> = connections.into_iter().map(|mut connection| connection.read_some(23_000_000)).collect();
-    assert_eq!(lengths.iter().filter(|length| **length >= 23_000_000).count(), 1, "{lengths:?}");
+    let lengths: Vec<_> = connections.into_iter().map(|mut connection| connection.read_some(18_000_000)).collect();
+    assert_eq!(lengths.iter().filter(|length| **length >= 18_000_000).count(), 1, "{lengths:?}");
     assert_eq!(total(&server), 6);
 }
 

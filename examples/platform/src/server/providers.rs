@@ -24,7 +24,7 @@ type Provider = ServiceProvider<DynStore>;
 
 /// The maximum number of bytes of an answer. A request holds the text of a page, its resources and the answer, each for a
 /// part of its time, and takes less than 100 MB.
-const ANSWER: usize = 24 << 20;
+const ANSWER: usize = 20 << 20;
 
 /// The service providers.
 #[derive(Clone)]

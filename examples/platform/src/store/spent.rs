@@ -25,7 +25,7 @@ const ROW: u64 = 300;
 /// Units of a statement of a commit, besides its rows, and of the commit itself: only PostgreSQL is another process, to
 /// which each statement travels, and which writes its log for each commit.
 const STATEMENT: u64 = 1_200;
-const COMMIT: u64 = 7_000;
+const COMMIT: u64 = 10_000;
 
 /// Units of a reference that a statement adds, besides its row: in SQLite, and in PostgreSQL. Its target is looked up,
 /// and the element is written as JSON and read again.

@@ -91,7 +91,9 @@ impl Filling {
     fn insert(mut self, count: u32, insertion: &str) -> Self {
         let numbers =
             format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})", count - 1);
-        self.0 += &format!("{numbers} {insertion};\n");
+        for part in [numbers.as_str(), " ", insertion, ";\n"] {
+            self.0.push_str(part);
+        }
         self
     }
 
