@@ -258,7 +258,23 @@ impl<S: Store> StoreKit<S> {
     }
 
     /// Replaces [`RequestContext::new`] as the source of contexts: for a store that needs more than the tenant, or must
-    /// register a tenant before its use. `context` must return a context of another, empty tenant for each name.
+    /// register a tenant before its use.
+    ///
+    /// The kit calls `context` several times with the same name. For each name, `context` returns a context of a tenant of
+    /// its own, which is empty at the first call. The tenant can have another name, such as the key of its row.
+    ///
+    /// ```
+    /// # use scim_core::{schema::Registry, store::{MemoryStore, RequestContext, TenantId}, testkit::StoreKit};
+    /// # struct Database;
+    /// # impl Database { fn key_of(&self, _: &str) -> i64 { 7 } }
+    /// # let database = Database;
+    /// let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1).with_context(move |tenant| {
+    ///     // INSERT INTO organization (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = $1 RETURNING id
+    ///     let key = database.key_of(tenant.as_str());
+    ///     RequestContext::new(TenantId::new(key.to_string()).expect("digits"))
+    /// });
+    /// # drop(kit);
+    /// ```
     #[must_use]
     pub fn with_context(mut self, context: impl Fn(TenantId) -> RequestContext + Send + Sync + 'static) -> Self {
         self.context = Box::new(context);

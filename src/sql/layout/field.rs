@@ -146,7 +146,7 @@ impl Field {
 
     /// Compares by the collation `NOCASE` of SQLite, which the host's index has. The database evaluates `eq` for text
     /// in ASCII; for other text the core filters. The two letters that [`lower`](Self::lower) names are found by
-    /// themselves only.
+    /// themselves only. Declare `StoreKit::with_ascii_folding` in the kit.
     #[must_use]
     pub fn nocase(mut self) -> Self {
         self.form = Form::Text(Comparison::NoCase);
@@ -177,8 +177,9 @@ impl Field {
     /// they can use the present values of the row. All three are SQL, in which the layout's table is `r`, and the shared
     /// table is `u`.
     ///
-    /// The assignment happens only if the value changes: a resource without a value leaves the column as it is. A new
-    /// row first gets its [value at creation](super::Layout::at_creation).
+    /// The assignment happens only if the value changes: a resource without a value leaves the column as it is. For a
+    /// creation, the store first inserts the row with the value of [`at_creation`](super::Layout::at_creation), or else
+    /// with the default of the column. Then the store assigns `on` or `off` if `reads` differs from the resource.
     ///
     /// ```
     /// use scim_core::sql::layout::Field;
@@ -219,7 +220,7 @@ impl Field {
     /// Declares that a unique constraint or index covers the column: its name in PostgreSQL; in SQLite the columns as
     /// SQLite names them, such as `users.tenant, users.email`. A violation is then a conflict of this attribute: 409
     /// `uniqueness` (RFC 7644 §3.3). An attribute can have several constraints: a [shared](super::Shared) user has that
-    /// of the user's name, and that of the links, by which a tenant links the user once.
+    /// of the user's name, and that of the links, by which a tenant links the user once: call this method once for each.
     #[must_use]
     pub fn unique(mut self, constraint: &str) -> Self {
         self.unique.push(constraint.into());
