@@ -94,13 +94,13 @@ impl Commit {
             Change::Create(entry) => self.create(session, table, tenant, entry).await,
             Change::Replace(Replacement { entry, .. }) => {
                 let locked = self.lock(session, table, tenant, change).await?;
-                let renamed = write::with_derived_name(table, &locked, &entry.resource);
-                let after = renamed.as_ref().unwrap_or(&entry.resource);
+                let unnamed = write::without_derived_name(table, &locked, &entry.resource);
+                let after = unnamed.as_ref().unwrap_or(&entry.resource);
                 let written = write::replace(session, table, tenant, &locked, after).await;
                 written.map_err(|failure| table.explained(failure))?;
                 self.set_lists(session, table, tenant, &locked.key, entry).await?;
                 let version = write::version(session, table, tenant, &locked.key).await?;
-                Ok(outcome(version, renamed.is_some() || table.restates(&entry.resource)))
+                Ok(outcome(version, unnamed.is_some() || table.restates(&entry.resource)))
             }
             Change::Delete(_) => {
                 let locked = self.lock(session, table, tenant, change).await?;

@@ -26,6 +26,8 @@ pub(super) struct Found {
     pub(super) version: Version,
     pub(super) key: String,
     pub(super) is_complete: bool,
+    /// Whether a whole name was derived from its column, since the host has changed the column.
+    pub(super) derives_name: bool,
 }
 
 impl Found {
@@ -55,15 +57,17 @@ pub(super) fn found_with(
         }
         None => Resource::new(Arc::clone(&table.resource_type)),
     };
+    let mut derives_name = false;
     for (lens, content) in table.parts.lenses.iter().zip(contents) {
         // The document has the value as the client sent it; the column decides whether the value is current.
         if lens.content(&resource) != content {
             lens.show(content, &mut resource);
+            derives_name |= lens.whole_name().is_some();
         }
     }
     resource.root_mut().insert(AttributeId::ID, Value::String(id.as_str().into()));
     let version = Version::new(version).map_err(StoreError::backend)?;
-    Ok(Found { resource, version, key, is_complete: true })
+    Ok(Found { resource, version, key, is_complete: true, derives_name })
 }
 
 /// Takes the content of the columns of the lenses out of a row of [`TypeTable::select`].

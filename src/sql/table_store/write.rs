@@ -3,7 +3,7 @@
 use super::{
     from::from,
     insertion::{Failure, Written, assigned, insert_returning, insertion, push_assignments, set_initial},
-    rows::{BYTES, contents, found_with, id_text},
+    rows::{BYTES, Found, contents, found_with, id_text},
     shared::{link, write_shared},
     tables::TypeTable,
 };
@@ -16,7 +16,6 @@ use crate::{
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
-    value::Value,
 };
 
 /// A row that is locked until the commit.
@@ -26,6 +25,7 @@ pub(super) struct Locked {
     /// The resource, without its lists.
     pub(super) resource: Resource,
     contents: Vec<Option<Content>>,
+    derives_name: bool,
 }
 
 impl TypeTable {
@@ -92,7 +92,8 @@ pub(super) async fn lock<S: Session>(
     let found = found_with(table, &mut row, contents.clone())?;
     let key = table.parts.key.key_type.parse(&found.key);
     let key = key.ok_or_else(|| StoreError::backend("a key in a form that its type does not have"))?;
-    Ok(Some(Locked { key, version: found.version, resource: found.resource, contents }))
+    let Found { version, resource, derives_name, .. } = found;
+    Ok(Some(Locked { key, version, resource, contents, derives_name }))
 }
 
 /// Whether a row has this id, also one that SCIM does not see.
@@ -155,22 +156,19 @@ pub(super) async fn insert<S: Session>(
     Ok((key, keeps_values))
 }
 
-/// The resource with a new whole name, if the name that it has was derived from the column and the column changes. The
-/// client has changed a part of the name, and the whole name follows.
-pub(super) fn with_derived_name(table: &TypeTable, locked: &Locked, after: &Resource) -> Option<Resource> {
-    let mut renamed: Option<Resource> = None;
-    for (lens, before) in table.parts.lenses.iter().zip(&locked.contents) {
-        let (Some(formatted), Some(Content::Text(old))) = (lens.whole_name(), before) else { continue };
-        let shown = after.value(formatted).and_then(Value::as_str);
-        if let Some(Content::Text(new)) = lens.content(after)
-            && shown == Some(&**old)
-            && new != *old
-        {
-            let name = Value::String(new.as_str().into());
-            renamed.get_or_insert_with(|| after.clone()).assign(formatted, Some(name));
+/// The resource without the whole name, if the name was derived from a column that the host has changed, and the client
+/// has not set it. If the store kept the name, the name would be wrong after the change of a part.
+pub(super) fn without_derived_name(table: &TypeTable, locked: &Locked, after: &Resource) -> Option<Resource> {
+    if !locked.derives_name {
+        return None;
+    }
+    let mut shorter: Option<Resource> = None;
+    for formatted in table.parts.lenses.iter().filter_map(Lens::whole_name) {
+        if after.value(formatted).is_some() && after.value(formatted) == locked.resource.value(formatted) {
+            shorter.get_or_insert_with(|| after.clone()).assign(formatted, None);
         }
     }
-    renamed
+    shorter
 }
 
 /// Writes the difference between the row and the resource, and the side table.
