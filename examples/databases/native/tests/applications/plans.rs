@@ -60,6 +60,9 @@ fn unbounded((sql, plan): &Plan, tenants: &[&str]) -> Vec<String> {
 /// The number of users, and of groups: fewer rows would be read as a whole.
 const ROWS: u64 = 3_000;
 
+/// The number of users, and of groups, of another tenant.
+const OTHER_ROWS: u64 = 500;
+
 /// The number from which the ids of groups are made.
 const GROUPS: u64 = 50_000;
 
@@ -68,6 +71,7 @@ async fn fill(
     store: &TableStore<Host>,
     registry: &Registry,
     context: &RequestContext,
+    rows: u64,
     id: impl Fn(u64) -> String,
 ) -> Result<(), Anything> {
     let times = json!({"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z"});
@@ -78,12 +82,12 @@ async fn fill(
             "externalId": format!("e{number}"), "active": true, "meta": times})
     };
     let group = |number: u64| {
-        let members: Vec<Json> = (7..10).map(|member| json!({"value": id((number + member) % ROWS)})).collect();
+        let members: Vec<Json> = (7..10).map(|member| json!({"value": id((number + member) % rows)})).collect();
         json!({"id": id(GROUPS + number), "displayName": format!("Group {number}"), "members": members, "meta": times})
     };
     for (name, document) in [("User", &user as &dyn Fn(u64) -> Json), ("Group", &group)] {
         let Some(resource_type) = registry.resource_type(name) else { continue };
-        for start in (0..ROWS).step_by(500) {
+        for start in (0..rows).step_by(500) {
             let mut batch = Vec::new();
             for number in start..start + 500 {
                 let document = document(number).to_string();
@@ -103,9 +107,12 @@ async fn check(application: &Application, dialect: Dialect, tenants: &[&str]) ->
     let has_groups = application.registry()?.resource_type("Group").is_some();
     let store = application.store(&host).await?;
     let registry = application.registry()?;
-    fill(&store, &registry, &application.context(&host, "one")?, |number| application.id(number)).await?;
+    fill(&store, &registry, &application.context(&host, "one")?, ROWS, |number| application.id(number)).await?;
     if application.has_tenants {
-        fill(&store, &registry, &application.context(&host, "two")?, |number| application.id(number + 100_000)).await?;
+        fill(&store, &registry, &application.context(&host, "two")?, OTHER_ROWS, |number| {
+            application.id(number + 100_000)
+        })
+        .await?;
     }
     host.execute("ANALYZE").await?;
     let (id, outsider, group) = (application.id(7), application.id(20), application.id(GROUPS));
