@@ -137,7 +137,8 @@ impl<D: Database> TableStore<D> {
         let tables = Tables::new(dialect, layouts, LowerCase::Ascii)?;
         let lower = start::check(&database, &tables).await?;
         let tables = tables.with_lower(lower);
-        let tables = if start::knows_lengths(&database).await { tables.with_lengths() } else { tables };
+        let is_known = dialect == Dialect::Sqlite && start::knows_lengths(&database).await;
+        let tables = if is_known { tables.with_lengths() } else { tables };
         let tables = Arc::new(tables);
         Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
     }

@@ -53,20 +53,18 @@ impl ChangeOutcome {
         self.edit = effect.into();
         self
     }
-}
 
-impl ChangeOutcome {
-    /// The same outcome of a store that keeps other values than those of the change.
+    /// Sets whether the store keeps other values than those of the change.
     ///
     /// ```
     /// use scim_core::store::{ChangeOutcome, Version};
     ///
-    /// let linked = ChangeOutcome::written(Version::from(7)).with_other_values();
+    /// let linked = ChangeOutcome::written(Version::from(7)).with_other_values(true);
     /// assert!(linked.has_other_values && linked.changed);
     /// ```
     #[must_use]
-    pub fn with_other_values(mut self) -> Self {
-        self.has_other_values = true;
+    pub fn with_other_values(mut self, has_other_values: bool) -> Self {
+        self.has_other_values = has_other_values;
         self
     }
 }

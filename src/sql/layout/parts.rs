@@ -7,7 +7,7 @@ use super::{
     join::Join,
     key::{Key, KeyType},
     lens::Lens,
-    shared::{Shared, Writes},
+    shared::{Shared, TENANT, Writes},
 };
 use crate::schema::{AttributeId, AttributeType, Mutability, ResourceType};
 
@@ -161,6 +161,21 @@ impl Parts {
     pub(in crate::sql) fn bind_tenant(&self, statement: &mut Statement, tenant: Option<&Param>) -> Option<String> {
         let ((_, key_type), tenant) = self.tenant.as_ref().zip(tenant)?;
         Some(statement.placeholder(tenant.clone(), key_type.cast()))
+    }
+
+    /// The condition of the shared users that a creation may link, for the statement that gets the tenant.
+    pub(in crate::sql) fn linkable(
+        &self,
+        shared: &Shared,
+        statement: &mut Statement,
+        tenant: Option<&Param>,
+    ) -> String {
+        let condition = shared.linkable.as_deref().unwrap_or("TRUE");
+        if !condition.contains(TENANT) {
+            return condition.to_owned();
+        }
+        let tenant = self.bind_tenant(statement, tenant);
+        condition.replace(TENANT, tenant.as_deref().unwrap_or("NULL"))
     }
 
     /// Adds that a row belongs to the tenant, after `AND`. The row's table has the alias.

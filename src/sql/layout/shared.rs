@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The text in a condition that stands for the tenant of the request.
-const TENANT: &str = "{tenant}";
+pub(super) const TENANT: &str = "{tenant}";
 
 /// Whether SCIM may change a shared user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,15 +121,5 @@ impl Shared {
     pub fn at_creation(mut self, column: &str, value: impl Into<Initial>) -> Self {
         self.initial.push((Name::new(column), value.into()));
         self
-    }
-
-    /// The condition of the users that a creation may link. `tenant` is the text that stands for the tenant.
-    pub(in crate::sql) fn linkable_for(&self, tenant: Option<&str>) -> String {
-        self.linkable.as_deref().unwrap_or("TRUE").replace(TENANT, tenant.unwrap_or("NULL"))
-    }
-
-    /// Whether the condition of the users that a creation may link names the tenant.
-    pub(in crate::sql) fn names_tenant(&self) -> bool {
-        self.linkable.as_deref().is_some_and(|condition| condition.contains(TENANT))
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         database::{Session, Work},
         statement::Param,
     },
-    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, Version},
+    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError},
     value::Value,
 };
 
@@ -100,7 +100,8 @@ impl Commit {
                 written.map_err(|failure| table.explained(failure))?;
                 self.set_lists(session, table, tenant, &locked.key, entry).await?;
                 let version = write::version(session, table, tenant, &locked.key).await?;
-                Ok(outcome(version, unnamed.is_some() || table.restates(&entry.resource)))
+                let has_other_values = unnamed.is_some() || table.restates(&entry.resource);
+                Ok(ChangeOutcome::written(version).with_other_values(has_other_values))
             }
             Change::Delete(_) => {
                 let locked = self.lock(session, table, tenant, change).await?;
@@ -152,7 +153,7 @@ impl Commit {
             write::replace(session, table, tenant, &locked, resource).await.map_err(explained)?;
             self.set_lists(session, table, tenant, &locked.key, entry).await?;
             let version = write::version(session, table, tenant, &locked.key).await?;
-            return Ok(outcome(version, table.restates(resource)));
+            return Ok(ChangeOutcome::written(version).with_other_values(table.restates(resource)));
         }
         if write::exists(session, table, tenant, &id).await? {
             return Err(taken);
@@ -160,7 +161,7 @@ impl Commit {
         let (key, keeps_values) = write::insert(session, table, tenant, &id, resource).await.map_err(explained)?;
         self.set_lists(session, table, tenant, &key, entry).await?;
         let version = write::version(session, table, tenant, &key).await?;
-        Ok(outcome(version, keeps_values || table.restates(resource)))
+        Ok(ChangeOutcome::written(version).with_other_values(keeps_values || table.restates(resource)))
     }
 
     async fn set_lists<S: Session>(
@@ -200,9 +201,4 @@ impl Commit {
         let version = write::version(session, table, tenant, &locked.key).await?;
         Ok(ChangeOutcome::written(version).with_edit(effect))
     }
-}
-
-fn outcome(version: Version, has_other_values: bool) -> ChangeOutcome {
-    let written = ChangeOutcome::written(version);
-    if has_other_values { written.with_other_values() } else { written }
 }

@@ -36,8 +36,7 @@ pub(super) async fn link<S: Session>(
         return Err(StoreError::backend("a shared user is found by a text").into());
     };
     let mut query = Statement::new(table.dialect);
-    let bound = if shared.names_tenant() { table.parts.bind_tenant(&mut query, tenant) } else { None };
-    let linkable = shared.linkable_for(bound.as_deref());
+    let linkable = table.parts.linkable(shared, &mut query, tenant);
     let key = format!("CAST(u.{} AS text)", shared.key);
     query.push(&format!("SELECT {key}, ({linkable}) FROM {} AS u WHERE ", shared.table));
     lens.field.push_equal(&mut query, &name);

@@ -110,9 +110,7 @@ fn probes(tables: &Tables) -> Vec<Query> {
         }
         if let Some(shared) = &table.parts.shared {
             let mut statement = Statement::new(tables.dialect);
-            let bound =
-                if shared.names_tenant() { table.parts.bind_tenant(&mut statement, tenant.as_ref()) } else { None };
-            let linkable = shared.linkable_for(bound.as_deref());
+            let linkable = table.parts.linkable(shared, &mut statement, tenant.as_ref());
             statement.push(&format!("SELECT 1 FROM {} AS u WHERE FALSE AND ({linkable})", shared.table));
             all.push(Query { subject: format!("`linkable` of {name}"), statement });
         }
@@ -150,8 +148,7 @@ fn written_columns(parts: &Parts) -> Vec<(&str, Vec<&str>)> {
     all.filter(|(_, columns): &(&str, Vec<&str>)| !columns.is_empty()).collect()
 }
 
-/// Whether the database has a function that finds out the length of a text without reading the text: PostgreSQL, and
-/// SQLite from 3.43 on.
+/// Whether SQLite has a function that finds out the length of a text without reading the text, as from 3.43 on.
 pub(super) async fn knows_lengths<D: Database>(database: &D) -> bool {
     let mut query = Statement::new(database.dialect());
     query.push("SELECT octet_length('x')");

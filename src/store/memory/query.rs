@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
-    sorting::{STRETCH, sorted_window},
+    sorting::sorted_window,
     tenant::{Id, Row, Table, Tenant, reference_list},
 };
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator, Spending},
-    limits::{WorkExceeded, yield_now},
+    limits::WorkExceeded,
     resource::{Position, Sort, SortLead, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, RequestContext, RequestedAttributes, Scan, StoreError, Window},
@@ -176,14 +176,7 @@ impl<'a> Query<'a> {
             _ => {}
         }
         let is_backward = is_backward(self.scan);
-        let mut led: Vec<(SortLead, Arc<Row>)> = Vec::with_capacity(found.len());
-        for row in found {
-            led.push((sort.lead(row.resource(whole).root()), row));
-            // Outside of a request there is no other task to wait for.
-            if led.len().is_multiple_of(STRETCH) && self.context.work().is_some() {
-                yield_now().await;
-            }
-        }
+        let lead = |row: &Arc<Row>| sort.lead(row.resource(whole).root());
         let order = |(lead, left): &(SortLead, Arc<Row>), (other, right): &(SortLead, Arc<Row>)| {
             let compare = || sort.compare(left.resource(whole), right.resource(whole));
             let order = lead.cmp(other).then_with(compare);
@@ -192,8 +185,8 @@ impl<'a> Query<'a> {
         let (_, skip, take) = window(self.scan);
         // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
-        let rows = sorted_window(self.context, led, skip..end, order).await?;
-        self.page_of(rows.into_iter().map(|(_, row)| row).collect(), total).await
+        let rows = sorted_window(self.context, found, skip..end, lead, order).await?;
+        self.page_of(rows, total).await
     }
 
     /// All rows that satisfy the filter, from one consistent state, by id in reading direction.

@@ -249,9 +249,9 @@ impl Table {
             let [old, new] = [before, head].map(|head| head.and_then(|head| head.resource.root().get(top)));
             old != new
         };
+        let changed: Vec<AttributeId> = self.indexed.iter().copied().filter(has_changed).collect();
         let keys = |head: Option<&Head>| {
-            let changed = self.indexed.iter().copied().filter(has_changed);
-            head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
+            head.map(|head| head.resource.keys_of_all(changed.iter().copied())).unwrap_or_default()
         };
         let (old, new) = (keys(before), keys(head));
         for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
