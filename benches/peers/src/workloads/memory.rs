@@ -27,7 +27,7 @@ pub(super) fn run(report: &mut Report) {
     report.bytes("memory/store", (measured(STORE) - texts) / figure(USERS), text);
 }
 
-/// The resident memory of a process that holds what the name says.
+/// Starts this program again with the name of its content, and returns the resident memory of that process in bytes.
 fn measured(name: &str) -> f64 {
     let program = env::current_exe().expect("the path of this program");
     let output = Command::new(program).args([RESIDENT, name]).output().expect("this program starts");
@@ -35,7 +35,7 @@ fn measured(name: &str) -> f64 {
     figure(text.trim().parse().expect("a number"))
 }
 
-/// The work of the process: holds the texts of all users, and what the name says. Returns the resident memory in bytes.
+/// Holds the texts of all users and the content of this name, and returns the resident memory of this process in bytes.
 pub(crate) fn resident(name: &str) -> Result<usize, String> {
     let users = users(USERS);
     let before = resident_bytes()?;
