@@ -254,25 +254,30 @@ impl Client<'_> {
         self.is_on()
     }
 
-    /// Creates a user. After a 503 it searches for the user first, as identity providers do.
+    /// Creates a user. After a 503 it searches for the user first, as identity providers do. The search may be too
+    /// early: the service gives up on a frozen database, and the database may commit the creation later. Then the
+    /// next creation gets a 409, and the search after it finds the user.
     fn create(&mut self, name: &str) -> Option<String> {
         let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
+        let mut is_uncertain = false;
         loop {
-            match self.ask("POST", "/Users", Some(&user(name))) {
+            let is_taken = match self.ask("POST", "/Users", Some(&user(name))) {
+                Reply::Answer(taken) if is_uncertain && taken.status == 409 => true,
                 Reply::Answer(made) => {
                     assert_eq!(made.status, 201, "{name}: {}", made.text);
                     self.progress.acknowledged.fetch_add(1, Ordering::Relaxed);
                     return made.json["id"].as_str().map(str::to_owned);
                 }
-                Reply::Unavailable => {
-                    let found = self.insist("GET", &path, None)?;
-                    assert_eq!(found.status, 200, "{name}: {}", found.text);
-                    if let Some(id) = found.json["Resources"][0]["id"].as_str() {
-                        return Some(id.to_owned());
-                    }
-                }
+                Reply::Unavailable => false,
                 Reply::Over => return None,
+            };
+            let found = self.insist("GET", &path, None)?;
+            assert_eq!(found.status, 200, "{name}: {}", found.text);
+            if let Some(id) = found.json["Resources"][0]["id"].as_str() {
+                return Some(id.to_owned());
             }
+            assert!(!is_taken, "{name} is taken, and no search finds it");
+            is_uncertain = true;
         }
     }
 
