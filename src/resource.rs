@@ -37,7 +37,7 @@ pub(crate) use self::{
         List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
         read_value,
     },
-    rules::judge_element,
+    rules::{judge_changes, judge_element},
     same::{keeps_stored, same},
     value_search::{Named, ValueSearch, search_units, text_units},
     write::{SEGMENT, url},

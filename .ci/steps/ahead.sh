@@ -35,6 +35,14 @@ build_later() {
     tests/fuzz/run 6
 }
 
+# Gives the builds the usual priority: the next step waits for them.
+hasten_ahead() {
+    local process
+    if [[ -n $ahead ]]; then
+        for process in $(pgrep -g "$ahead"); do chrt --other -p 0 "$process" 2>/dev/null || true; done
+    fi
+}
+
 # Ends the builds with all their processes.
 stop_ahead() {
     if [[ -n $ahead ]]; then

@@ -45,6 +45,7 @@ step_tests() {
     # The last step has no builds after it.
     if [[ ${chosen[-1]} != tests* ]]; then build_ahead; fi
     timeout 2700 cargo test --workspace --all-features --no-fail-fast 2>&1 | tee "$work/tests.log" || status=$?
+    hasten_ahead
     read -r passed failed skipped < <(
         awk '/^test result: / {
             for (i = 2; i <= NF; i++) {

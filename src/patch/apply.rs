@@ -16,7 +16,7 @@ use super::{
 use crate::{
     limits::Work,
     quirks::{Quirk, Reading},
-    resource::{Resource, ResourceError, ResourceErrorKind, judge, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, judge, judge_changes, read_value, same},
     schema::{AttributeId, ResourceType},
 };
 
@@ -236,13 +236,37 @@ impl Application<'_> {
         for list in edited {
             self.drop_doubles(list)?;
         }
-        if self.after == *self.before {
-            return Ok(None);
-        }
-        match judge(Some(self.before), &self.after) {
+        let written = self.written_at_top();
+        let judged = match &written {
+            Some(written) => {
+                let is_same = |top: &AttributeId| self.before.root().get(*top) == self.after.root().get(*top);
+                if written.iter().all(is_same) {
+                    return Ok(None);
+                }
+                judge_changes(self.before, &self.after, written)
+            }
+            None if self.after == *self.before => return Ok(None),
+            None => judge(Some(self.before), &self.after),
+        };
+        match judged {
             Ok(()) => Ok(Some(self.after)),
             Err(error) => Err(self.blame(&error)),
         }
+    }
+
+    /// The attributes at the top of the resource that the operations wrote to. `None` if an operation named the whole
+    /// resource or its schemas, and could change every attribute.
+    fn written_at_top(&self) -> Option<Vec<AttributeId>> {
+        let mut written = Vec::with_capacity(self.written.len());
+        for (_, attribute) in &self.written {
+            if [AttributeId::ROOT, AttributeId::SCHEMAS].contains(attribute) {
+                return None;
+            }
+            written.push(self.resource_type.top_level(*attribute));
+        }
+        written.sort_unstable();
+        written.dedup();
+        Some(written)
     }
 
     /// Blames a broken rule on the last operation that wrote to the attribute.

@@ -8,6 +8,8 @@
 mod element;
 mod field;
 mod form;
+mod number;
+mod seen;
 mod text;
 mod value;
 
@@ -20,6 +22,7 @@ pub(crate) use self::element::{Loss, only_labels};
 pub(crate) use self::text::{body_text, is_deeper, json_fault_at};
 use self::{
     field::Body,
+    seen::Previous,
     text::json_fault,
     value::{Mode, OfAttribute, Place},
 };
@@ -184,8 +187,8 @@ struct Reader<'a> {
     depth: usize,
     /// The index of the current value of a multi-valued attribute.
     index: Option<usize>,
-    /// The attribute of the object that was read before, and the number of its members.
-    previous: Option<(AttributeId, usize)>,
+    /// The object that was read before.
+    previous: Option<Previous>,
     /// The kind of elements that were ignored.
     loss: Loss,
     /// The `value` of each element that the client packed into text.

@@ -41,6 +41,20 @@ use crate::{
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
+    judge_some(before, after, None)
+}
+
+/// Checks by the rules of [`judge`] whether `after` may be stored, which differs from `before` at most in these
+/// attributes at the top of the resource. The values of other attributes were judged when they were stored.
+pub(crate) fn judge_changes(before: &Resource, after: &Resource, changed: &[AttributeId]) -> Result<(), ResourceError> {
+    judge_some(Some(before), after, Some(changed))
+}
+
+fn judge_some(
+    before: Option<&Resource>,
+    after: &Resource,
+    changed: Option<&[AttributeId]>,
+) -> Result<(), ResourceError> {
     let resource_type = after.resource_type();
     for extension in resource_type.extensions() {
         if extension.is_required() && !after.root().contains(extension.attribute()) {
@@ -53,7 +67,7 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
             return Err(ResourceError::of(ResourceErrorKind::Default, resource_type, *lost));
         }
     }
-    let judge = Judge { resource_type };
+    let judge = Judge { resource_type, changed };
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
 }
 
@@ -63,13 +77,15 @@ pub(crate) fn judge_element(
     list: AttributeId,
     element: &Object,
 ) -> Result<(), ResourceError> {
-    let judge = Judge { resource_type };
+    let judge = Judge { resource_type, changed: None };
     judge.refers(list, element)?;
     judge.element(list, None, element)
 }
 
 struct Judge<'a> {
     resource_type: &'a ResourceType,
+    /// The attributes at the top of the resource that may differ from their state before; `None` for all of them.
+    changed: Option<&'a [AttributeId]>,
 }
 
 impl Judge<'_> {
@@ -85,15 +101,25 @@ impl Judge<'_> {
                 return Err(self.refuse(attribute, ResourceErrorKind::Required));
             }
         }
+        // Most values can break no rule.
+        let has_fixed = before.is_some() && self.resource_type.has_fixed_child(parent);
+        if !has_fixed && !self.resource_type.has_ruled_child(parent) {
+            return Ok(());
+        }
+        let changed = self.changed.filter(|_| parent == AttributeId::ROOT);
+        let is_judged = |attribute| changed.is_none_or(|changed| changed.contains(&attribute));
+        let is_fixed = |attribute| has_fixed && self.resource_type.is_fixed(attribute) && is_judged(attribute);
         for (attribute, value) in after.iter() {
-            let was = before.and_then(|before| before.get(attribute));
-            if before.is_some() {
-                self.changed(attribute, was, Some(value))?;
+            if is_fixed(attribute) || self.resource_type.is_ruled(attribute) && is_judged(attribute) {
+                let was = before.and_then(|before| before.get(attribute));
+                if before.is_some() {
+                    self.changed(attribute, was, Some(value))?;
+                }
+                self.value(attribute, was, value)?;
             }
-            self.value(attribute, was, value)?;
         }
         for (attribute, was) in before.into_iter().flat_map(Object::iter) {
-            if !after.contains(attribute) {
+            if is_fixed(attribute) && !after.contains(attribute) {
                 self.changed(attribute, Some(was), None)?;
             }
         }

@@ -2,19 +2,17 @@
 //!
 //! The text is written directly from the values; the resource type has the names as ready-made JSON.
 
-use std::{fmt, io::Write, sync::Arc};
+mod text;
 
-use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::sync::Arc;
 
+pub(crate) use self::text::{SEGMENT, url};
+use self::text::{date_time, display, location, string, text};
 use super::{Displays, Reference, Rendering, Resource};
 use crate::{
     schema::{AttributeId, ResourceType},
     value::{Object, Value},
 };
-
-/// The characters to escape in a segment of a path: more than RFC 3986 §3.3 requires.
-pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 impl Resource {
     /// Writes the resource as a client sees it to the end of `out`: the stored attributes that `rendering` shows,
@@ -215,7 +213,12 @@ impl<'a> Writer<'a> {
         }
         let start = self.out.len();
         self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
-        if self.value(attribute, value) {
+        // Most values are text, and a call costs as much as a short text.
+        let written = match value {
+            Value::String(value) => string(self.out, value),
+            value => self.value(attribute, value),
+        };
+        if written {
             self.out.push(b',');
         } else {
             self.out.truncate(start);
@@ -225,8 +228,7 @@ impl<'a> Writer<'a> {
     /// Writes a value; returns whether anything was written.
     fn value(&mut self, attribute: AttributeId, value: &Value) -> bool {
         match value {
-            Value::String(value) if is_plain(value.as_bytes()) => plain(self.out, value.as_bytes()),
-            Value::String(value) => text(self.out, value),
+            Value::String(value) => return string(self.out, value),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
             Value::Boolean(false) => self.out.extend_from_slice(b"false"),
             Value::Integer(number) => display(self.out, number),
@@ -359,89 +361,4 @@ impl<'a> Writer<'a> {
             self.out.push(b',');
         }
     }
-}
-
-/// Writes text as a JSON string. Most text needs no escape; a check for that is faster than a copy character by
-/// character.
-fn text(out: &mut Vec<u8>, text: &str) {
-    if is_plain(text.as_bytes()) {
-        plain(out, text.as_bytes());
-    } else {
-        // Cannot fail: neither a string nor a vector does.
-        let written = serde_json::to_writer(out, text);
-        debug_assert!(written.is_ok(), "writing text to memory does not fail");
-    }
-}
-
-/// Writes text that needs no escape.
-fn plain(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    out.extend_from_slice(text);
-    out.push(b'"');
-}
-
-fn is_plain(text: &[u8]) -> bool {
-    // The loop has no early exit, so the compiler can check many bytes at once.
-    let escaped = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    text.iter().fold(0, |any, byte| any | escaped(*byte)) == 0
-}
-
-fn display(out: &mut Vec<u8>, value: impl fmt::Display) {
-    // Cannot fail: a vector accepts all bytes.
-    let written = write!(out, "{value}");
-    debug_assert!(written.is_ok(), "writing to memory does not fail");
-}
-
-/// Writes a time in UTC with milliseconds, or with more digits if the time has them (RFC 7643 §2.3.5).
-fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
-    out.push(b'"');
-    let (nanos, year) = (time.nanosecond(), time.year());
-    match u32::try_from(year) {
-        // Every answer has two such times. The general form below allocates.
-        Ok(year @ 0..=9_999) if nanos.is_multiple_of(1_000_000) && nanos < 1_000_000_000 => {
-            let parts = [(year, 4, b'-'), (time.month(), 2, b'-'), (time.day(), 2, b'T')];
-            let clock = [(time.hour(), 2, b':'), (time.minute(), 2, b':'), (time.second(), 2, b'.')];
-            for (number, width, end) in parts.into_iter().chain(clock).chain([(nanos / 1_000_000, 3, b'Z')]) {
-                digits(out, number, width);
-                out.push(end);
-            }
-        }
-        _ => {
-            let seconds = if nanos.is_multiple_of(1_000_000) { SecondsFormat::Millis } else { SecondsFormat::AutoSi };
-            out.extend_from_slice(time.to_rfc3339_opts(seconds, true).as_bytes());
-        }
-    }
-    out.push(b'"');
-}
-
-/// Writes a number of at most four digits with leading zeros.
-fn digits(out: &mut Vec<u8>, number: u32, width: usize) {
-    let all = [number / 1_000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
-    // Each digit is below 10.
-    out.extend(all.iter().skip(4 - width).map(|digit| b'0' + u8::try_from(*digit).unwrap_or_default()));
-}
-
-/// Writes the URL of a resource as a JSON string.
-fn location(out: &mut Vec<u8>, base: &str, resource_type: &ResourceType, id: &str) {
-    if !is_plain(base.as_bytes()) {
-        return text(out, &url(base, resource_type, id));
-    }
-    out.push(b'"');
-    for part in [base, "/", resource_type.endpoint(), "/"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    for part in utf8_percent_encode(id, SEGMENT) {
-        out.extend_from_slice(part.as_bytes());
-    }
-    out.push(b'"');
-}
-
-/// The URL of a resource (RFC 7643 §3.1 `meta.location`).
-pub(crate) fn url(base: &str, resource_type: &ResourceType, id: &str) -> String {
-    let mut url = String::with_capacity(base.len() + resource_type.endpoint().len() + id.len() + 2);
-    for part in [base, "/", resource_type.endpoint(), "/"] {
-        url.push_str(part);
-    }
-    url.extend(utf8_percent_encode(id, SEGMENT));
-    url
 }

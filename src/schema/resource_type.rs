@@ -202,6 +202,37 @@ impl ResourceType {
         self.table.node(id).has_immutable
     }
 
+    /// Whether a value of the attribute can break a rule of [`judge`](crate::resource::judge), whatever its state before.
+    pub(crate) fn is_ruled(&self, id: AttributeId) -> bool {
+        self.table.node(id).ruled.whole
+    }
+
+    /// Whether a client cannot change a value of the attribute, or of a part of it, at will.
+    pub(crate) fn is_fixed(&self, id: AttributeId) -> bool {
+        self.table.node(id).fixed.whole
+    }
+
+    /// Whether an attribute directly below `id` [is ruled](Self::is_ruled).
+    pub(crate) fn has_ruled_child(&self, id: AttributeId) -> bool {
+        self.table.node(id).ruled.parts
+    }
+
+    /// Whether an attribute directly below `id` [is fixed](Self::is_fixed).
+    pub(crate) fn has_fixed_child(&self, id: AttributeId) -> bool {
+        self.table.node(id).fixed.parts
+    }
+
+    /// The next attribute with the same parent, in the order of their definition; [`AttributeId::ROOT`] after the last
+    /// one.
+    pub(crate) fn next(&self, id: AttributeId) -> AttributeId {
+        self.table.node(id).next
+    }
+
+    /// Whether `name` is the name of the attribute in the spelling of the schema.
+    pub(crate) fn is_named(&self, id: AttributeId, name: &str) -> bool {
+        self.table.is_named(id, name)
+    }
+
     /// `"name":` as written in JSON.
     pub(crate) fn json_key(&self, id: AttributeId) -> &str {
         &self.table.node(id).key

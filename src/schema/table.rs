@@ -26,8 +26,29 @@ pub(super) struct Node {
     pub(super) required: Box<[AttributeId]>,
     /// Whether at least one child is immutable.
     pub(super) has_immutable: bool,
+    /// Whether a value can break a rule of [`judge`](crate::resource::judge) that the type of the value does not rule out.
+    pub(super) ruled: Extent,
+    /// Whether a client cannot change a value at will.
+    pub(super) fixed: Extent,
+    /// The next child of the same parent.
+    pub(super) next: AttributeId,
     /// The JSON key with its colon, such as `"userName":`.
     pub(super) key: Box<str>,
+}
+
+/// The extent of a rule in an attribute.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    /// The rule applies to the attribute or to a part of it.
+    pub(super) whole: bool,
+    /// The rule applies to a part of the attribute.
+    pub(super) parts: bool,
+}
+
+impl Extent {
+    fn new(own: bool, parts: bool) -> Self {
+        Self { whole: own || parts, parts }
+    }
 }
 
 /// All attributes of a resource type, by id.
@@ -69,6 +90,12 @@ impl Table {
             Some(node) => node,
             None => &mut self.root,
         }
+    }
+
+    /// Returns whether `name` is the name of the attribute.
+    #[inline]
+    pub(super) fn is_named(&self, id: AttributeId, name: &str) -> bool {
+        self.attribute(id).name() == name
     }
 
     /// Returns the attribute `name` directly below `parent`.
@@ -148,6 +175,25 @@ impl Table {
             } else {
                 Conventional::default()
             };
+            let successors = children.iter().skip(1).chain([&AttributeId::ROOT]);
+            for (child, next) in children.iter().zip(successors) {
+                self.node_mut(*child).next = *next;
+            }
+        }
+        // A child has a greater id than its parent.
+        for index in (0..self.len()).rev() {
+            let id = AttributeId(u16::try_from(index).unwrap_or(u16::MAX));
+            let node = self.node(id);
+            let definition = &node.attribute;
+            let any = |is: fn(&Node) -> bool| node.children.iter().any(|child| is(self.node(*child)));
+            let is_ruled = definition.is_restricted()
+                || definition.is_multi_valued() && definition.data_type() == AttributeType::Complex
+                || !node.required.is_empty();
+            let is_fixed = matches!(definition.mutability(), Mutability::ReadOnly | Mutability::Immutable);
+            let ruled = Extent::new(is_ruled, any(|child| child.ruled.whole));
+            let fixed = Extent::new(is_fixed, any(|child| child.fixed.whole));
+            let node = self.node_mut(id);
+            (node.ruled, node.fixed) = (ruled, fixed);
         }
     }
 }
@@ -162,6 +208,9 @@ impl Node {
             conventional: Conventional::default(),
             required: Box::new([]),
             has_immutable: false,
+            ruled: Extent::default(),
+            fixed: Extent::default(),
+            next: AttributeId::ROOT,
             key: Box::from(""),
         }
     }

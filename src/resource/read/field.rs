@@ -13,6 +13,7 @@ use super::{
     Reader,
     element::Tally,
     is_deeper,
+    seen::{Previous, Seen},
     value::{Mode, OfAttribute, Place, found_at},
 };
 use crate::{
@@ -127,13 +128,13 @@ impl Reader<'_> {
         self.open(parent)?;
         // Room for the members of a typical request: to grow later would move all of them. The elements of a list
         // mostly have the same members, and a list may have many elements.
-        let room = match self.previous {
-            Some((attribute, members)) if attribute == parent => members,
+        let room = match &self.previous {
+            Some(previous) if previous.parent == parent => previous.members,
             _ => self.resource_type.children(parent).len().min(24),
         };
         let mut object = Object::with_capacity(room);
         let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
-        self.previous = Some((parent, object.len()));
+        self.previous = Some(Previous::new(parent, &object));
         self.depth -= 1;
         Ok((object, tally))
     }
@@ -154,7 +155,8 @@ impl Reader<'_> {
         let derived = conventional.reference.filter(|_| !at_root);
         let derived = derived.and_then(|reference| Some((reference, self.resource_type.referred_id(reference)?)));
         let mut referred: Option<Text> = None;
-        while let Some(name) = map.next_key_seed(Name { reader: self, parent })? {
+        let mut probable = self.probable(parent, 0, AttributeId::ROOT);
+        while let Some(name) = map.next_key_seed(Name { reader: self, parent, probable })? {
             let attribute = match name {
                 Named::Attribute(attribute) => attribute,
                 Named::CoreSchema => {
@@ -167,6 +169,7 @@ impl Reader<'_> {
                     continue;
                 }
             };
+            probable = self.probable(parent, object.len() + 1, attribute);
             if !seen.insert(attribute) {
                 return Err(self.fail(attribute, ResourceErrorKind::Duplicate));
             }
@@ -209,6 +212,17 @@ impl Reader<'_> {
         Ok(tally)
     }
 
+    /// The attribute that probably comes next in the object of `parent`, which has `members` members, the last one
+    /// `last`. The elements of a list have the same order, and many clients and every store keep the order of the schema.
+    fn probable(&self, parent: AttributeId, members: usize, last: AttributeId) -> AttributeId {
+        match &self.previous {
+            Some(previous) if previous.parent == parent => {
+                previous.order.get(members).copied().unwrap_or(AttributeId::ROOT)
+            }
+            _ => self.resource_type.next(last),
+        }
+    }
+
     /// Skips a value, which must still be JSON within the allowed depth.
     fn skip<'de, M: MapAccess<'de>>(&mut self, attribute: AttributeId, map: &mut M) -> Result<(), M::Error> {
         let raw = map.next_value::<&RawValue>()?.get();
@@ -221,35 +235,12 @@ impl Reader<'_> {
     }
 }
 
-/// The attributes that one object has had so far.
-#[derive(Default)]
-struct Seen {
-    low: [u64; 4],
-    high: Vec<AttributeId>,
-}
-
-impl Seen {
-    /// Adds an attribute; returns `false` if the object already had it.
-    fn insert(&mut self, attribute: AttributeId) -> bool {
-        let index = attribute.index();
-        if let Some(word) = self.low.get_mut(index / 64) {
-            let bit = 1 << (index % 64);
-            let new = *word & bit == 0;
-            *word |= bit;
-            return new;
-        }
-        let new = !self.high.contains(&attribute);
-        if new {
-            self.high.push(attribute);
-        }
-        new
-    }
-}
-
 /// Reads the name of a member.
 struct Name<'r, 'a> {
     reader: &'r mut Reader<'a>,
     parent: AttributeId,
+    /// The attribute after the previous one in the schema: many clients and every store keep this order.
+    probable: AttributeId,
 }
 
 /// The meaning of a name.
@@ -277,7 +268,10 @@ impl Visitor<'_> for Name<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        let Self { reader, parent } = self;
+        let Self { reader, parent, probable } = self;
+        if probable != AttributeId::ROOT && reader.resource_type.is_named(probable, name) {
+            return Ok(Named::Attribute(probable));
+        }
         if let Some(attribute) = reader.resource_type.child(parent, name) {
             return Ok(Named::Attribute(attribute));
         }

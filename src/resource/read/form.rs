@@ -14,18 +14,27 @@ pub(super) fn last_segment(url: &str) -> Option<Text> {
 
 /// Whether the characters are those of a URI or IRI reference (RFC 7643 §2.3.7; RFC 3986 §2, RFC 3987 §2.2).
 pub(super) fn is_reference(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let fits = match byte {
-            b'%' => [bytes.next(), bytes.next()].iter().all(|hex| hex.is_some_and(|hex| hex.is_ascii_hexdigit())),
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
-            byte => byte.is_ascii_graphic() || !byte.is_ascii(),
-        };
-        if !fits {
-            return false;
+    // A bit for each ASCII character that a reference may have.
+    const FITS: (u64, u64) = {
+        let (mut low, mut high, mut byte) = (0, 0, 0_u8);
+        while byte < 128 {
+            let excluded = matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+            let bit = (byte.is_ascii_graphic() && !excluded) as u64;
+            if byte < 64 {
+                low |= bit << byte;
+            } else {
+                high |= bit << (byte - 64);
+            }
+            byte += 1;
         }
-    }
-    true
+        (low, high)
+    };
+    let fits = |byte: u8| {
+        let bits = if byte < 64 { FITS.0 } else { FITS.1 };
+        !byte.is_ascii() || bits >> (byte % 64) & 1 == 1
+    };
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    text.bytes().all(fits) && text.split('%').skip(1).all(is_escape)
 }
 
 /// Whether the text is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     quirks::Quirk,
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Decimal, Object, Text, Value, read_date_time},
+    value::{Object, Text, Value, read_date_time},
 };
 
 /// The number of elements from which a list gives back the room that it does not use.
@@ -124,8 +124,19 @@ impl OfAttribute<'_, '_> {
         }
     }
 
+    /// Whether the text is a value as it is. Most text is: [`string`](Self::string) would come to the same result by
+    /// way of all exceptions.
+    fn takes_as_it_is(&self, text: &str) -> bool {
+        // JSON in a string begins with a bracket or a blank.
+        let may_be_packed = |first: &u8| matches!(first, b'{' | b'[') || first.is_ascii_whitespace();
+        self.data_type() == AttributeType::String
+            && self.mode != Mode::List
+            && text.as_bytes().first().is_some_and(|first| !may_be_packed(first))
+            && text.len() <= self.reader.limits.string
+    }
+
     /// Reads a string (RFC 7643 §2.3.1), or text that stands for a value of another type.
-    fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
+    pub(super) fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
         if text.is_empty() && self.is_unassigned_by_empty_text() {
             // A list of references, or a selection, has no element for an empty string.
             let is_list = self.mode == Mode::Element || self.mode == Mode::List;
@@ -196,41 +207,6 @@ impl OfAttribute<'_, '_> {
             }
         }
     }
-
-    /// Reads a whole number where the schema has text.
-    fn number_as_text<E: Error>(self, number: impl fmt::Display) -> Result<(), E> {
-        if self.data_type() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
-            return self.string(&number.to_string());
-        }
-        Err(self.refuse("a number"))
-    }
-
-    /// Reads a number: a decimal, or an integer without fraction and exponent (RFC 7643 §2.3.3, §2.3.4).
-    fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
-        let text = raw.get();
-        // JSON of another type is handled alike for all types; errors were found when the text was first skipped.
-        if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            return deserializer.deserialize_any(self).map_err(E::custom);
-        }
-        let mut this = self;
-        this.may_be_one("a number")?;
-        // Every digit is kept and compared, like every letter.
-        if text.len() > this.reader.limits.string {
-            return Err(this.reader.fail(this.attribute, ResourceErrorKind::TooLong(this.reader.limits.string)));
-        }
-        let number = if this.data_type() == AttributeType::Integer {
-            text.parse().ok().map(Value::Integer)
-        } else {
-            Decimal::parse(text).map(Value::Decimal)
-        };
-        let Some(number) = number else {
-            let form = ResourceErrorKind::Form("a whole number of 64 bits, without fraction and exponent");
-            return Err(this.reader.fail(this.attribute, form));
-        };
-        this.put(number);
-        Ok(())
-    }
 }
 
 impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
@@ -269,6 +245,10 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
         // Text without escapes, in which JSON allows no control characters: no search for U+0000 is needed.
+        if self.takes_as_it_is(text) {
+            self.put_whole(Value::String(text.into()));
+            return Ok(());
+        }
         self.string(text)
     }
 

@@ -6,7 +6,7 @@ use scim_core::{
     limits::Limits,
     patch::{Patch, PatchErrorKind},
     quirks::{Quirks, Reading, Tolerance},
-    resource::Resource,
+    resource::{Resource, judge},
     schema::AttributeId,
     value::Value,
 };
@@ -219,6 +219,7 @@ proptest! {
             Ok(None) => {}
             Ok(Some(after)) => {
                 prop_assert_ne!(&after, &resource);
+                prop_assert_eq!(judge(Some(&resource), &after), Ok(()), "the patch judges the attributes that it changes");
                 for path in [&["id"][..], &["meta"], &["groups"], &["state"], &["urn:example:Paint", "stamp"], &["serial"]] {
                     prop_assert_eq!(at(&after, path), at(&resource, path), "{:?}", path);
                 }

@@ -227,3 +227,35 @@ fn a_patch_that_changes_an_immutable_part_is_a_matter_of_mutability() {
     let error = replace("other").unwrap_err();
     assert_eq!((error.kind(), error.operation()), (PatchErrorKind::Mutability, Some(0)), "{error}");
 }
+
+/// 7643-2.3.1, 7644-3.5.2: a PATCH is judged by the attributes that it changes. A value that was stored under other rules
+/// refuses no change of another attribute.
+#[test]
+fn a_patch_is_judged_by_the_attributes_that_it_changes() {
+    let restricted =
+        |name: &str| Attribute::new(name, AttributeType::String).with_canonical_values(["low", "high"]).restricted();
+    let list = Attribute::complex("rooms", [restricted("level"), Attribute::new("value", AttributeType::String)]);
+    let schema = Schema::new("urn:example:Meter", "Meter")
+        .with_attribute(restricted("level"))
+        .with_attribute(restricted("state"))
+        .with_attribute(list.multi_valued());
+    let resource_type = Arc::new(ResourceType::builder("Meter", "Meters", schema).build().unwrap());
+    let stored = json!({"level": "low", "state": "old", "rooms": [{"value": "a", "level": "old"}]});
+    let before = resource(&resource_type, &stored);
+    let patched = |path: &str, value: &str| {
+        let patch = Patch::builder().replace(path, value).build().unwrap();
+        let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+        patch
+            .apply(&before, Reading::new(&limits, &mut tolerance))
+            .map_err(|error| error.path().unwrap_or_default().to_owned())
+    };
+    let level = patched("level", "high").unwrap().expect("another level");
+    assert_eq!(level, resource(&resource_type, &json!({"level": "high", "state": "old", "rooms": stored["rooms"]})));
+    let refused = |path: &str| Err(path.to_owned());
+    assert_eq!(patched("level", "none"), refused("level"));
+    assert_eq!(patched("state", "older"), refused("state"));
+    assert!(patched("state", "low").is_ok());
+    assert_eq!(patched("rooms[value eq \"a\"].value", "b"), refused("rooms.level"));
+    assert!(patched("rooms[value eq \"a\"].level", "low").is_ok());
+    assert_eq!(before, resource(&resource_type, &stored), "a refusal changes nothing");
+}
