@@ -117,7 +117,8 @@ impl Answer {
 
     /// Returns the resource as JSON, as the client sees it (RFC 7644 §3.4, §3.9). `None` after a patch of a list of
     /// references, if the list has more than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values,
-    /// and after a write if the resource cannot be read for the answer within the limits.
+    /// and after a change if the resource cannot be read for the answer: the limits do not allow the read, or the store
+    /// fails. The answer to a create always has a resource.
     pub fn to_json(&self) -> Option<Vec<u8>> {
         self.to_json_with(&self.etag())
     }

@@ -15,7 +15,7 @@ use super::{
     type_ref::ResourceTypeRef,
 };
 use crate::{
-    error::{Error, ScimType},
+    error::Error,
     resource::Projection,
     store::{Key, RequestContext, RequestedAttributes, Store, Stored},
 };
@@ -73,23 +73,25 @@ impl<S: Store> ServiceProvider<S> {
         let resource_type = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let derived = match self.derive(call.context, &resource_type, &[stored.resource.id()], shows).await {
-            Ok(mut derived) => derived.pop().unwrap_or_default(),
+        let (mut derived, mut displays) = ([Vec::new()], [Vec::new()]);
+        match self.derive(call.context, &resource_type, &[stored.resource.id()], &mut derived, shows).await {
+            Ok(()) => {}
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
-            // resource.
-            Err(error) if changed && error.scim_type() == Some(ScimType::TooMany) => {
-                stored.complete = false;
-                Vec::new()
+            // resource. No other resource refers to a new one.
+            Err(_) if changed => {
+                stored.complete &= call.permit.action == Action::Create;
+                derived = [Vec::new()];
             }
             Err(error) => return Err(error),
-        };
-        let displays = match self.names(call.context, &resource_type, &[&*stored.resource], shows).await {
-            Ok(mut displays) => displays.pop().unwrap_or_default(),
+        }
+        match self.name_references(call.context, &resource_type, &[&*stored.resource], &mut displays, shows).await {
+            Ok(()) => {}
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.
-            Err(_) if changed => Vec::new(),
+            Err(_) if changed => displays = [Vec::new()],
             Err(error) => return Err(error),
-        };
+        }
+        let ([derived], [displays]) = (derived, displays);
         rest(&stored.resource).await;
         Ok(Answer { row: Row { stored, derived, displays }, view, quirks: call.tolerance.applied(), changed })
     }

@@ -1,7 +1,7 @@
 //! The input of [`Resource::write`](super::Resource::write) besides the resource: the form of the answer, and the
 //! values that are derived from other resources.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, slice, sync::Arc};
 
 use super::Projection;
 #[cfg(doc)]
@@ -67,13 +67,27 @@ impl Reference {
 #[derive(Clone)]
 pub struct Displays {
     attribute: AttributeId,
-    names: Vec<Option<Text>>,
+    names: Names,
+}
+
+/// One name for each value.
+#[derive(Clone)]
+enum Names {
+    /// A singular attribute, such as `manager`, has one value.
+    One(Option<Text>),
+    Many(Vec<Option<Text>>),
 }
 
 impl Displays {
     /// The names for the sub-attribute `attribute`: one name for each value of the complex attribute to which the
     /// sub-attribute belongs, in the order of the values. `None` shows no name, even if a name is stored.
     pub fn new(attribute: AttributeId, names: Vec<Option<Text>>) -> Self {
+        Self { attribute, names: Names::Many(names) }
+    }
+
+    /// No names yet for `values` values.
+    pub(crate) fn unnamed(attribute: AttributeId, values: usize) -> Self {
+        let names = if values == 1 { Names::One(None) } else { Names::Many(vec![None; values]) };
         Self { attribute, names }
     }
 
@@ -84,17 +98,24 @@ impl Displays {
 
     /// The names, one for each value; `None` for a value without a name.
     pub fn names(&self) -> &[Option<Text>] {
-        &self.names
+        match &self.names {
+            Names::One(name) => slice::from_ref(name),
+            Names::Many(names) => names,
+        }
     }
 
     /// The sub-attribute, and the name that it shows in the value at `index`.
     pub(crate) fn name(&self, index: usize) -> (AttributeId, Option<&str>) {
-        (self.attribute, self.names.get(index).and_then(Option::as_deref))
+        (self.attribute, self.names().get(index).and_then(Option::as_deref))
     }
 
     /// Sets the name of the value at `index`.
     pub(crate) fn set(&mut self, index: usize, name: Text) {
-        if let Some(slot) = self.names.get_mut(index) {
+        let names = match &mut self.names {
+            Names::One(name) => slice::from_mut(name),
+            Names::Many(names) => names,
+        };
+        if let Some(slot) = names.get_mut(index) {
             *slot = Some(name);
         }
     }

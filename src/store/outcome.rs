@@ -27,7 +27,8 @@ pub struct ChangeOutcome {
     /// the effective edit: the requested edit then counts as the effective edit.
     pub edit: Option<ValueEdit>,
     /// Whether the store keeps other values than those of the change, for example the name of a user that already
-    /// existed. The core then reads the resource again for its answer, which shows the stored values (RFC 7644 §3.1).
+    /// existed. The core then reads the resource again for its answer, which shows the stored values (RFC 7644 §3.1). If
+    /// that read fails, the answer to a create shows the values of the change, and any other answer shows no values.
     pub has_other_values: bool,
 }
 

@@ -78,6 +78,7 @@ mod protocol {
     mod http;
     #[cfg(feature = "tower")]
     mod http_types;
+    mod lost_reads;
     mod me;
     mod messages;
     mod promises;

@@ -234,9 +234,10 @@ impl<S: Store> ServiceProvider<S> {
             let resources: Vec<&Resource> = of_type.map(|(_, stored)| &*stored.resource).collect();
             let ids: Vec<&str> = resources.iter().map(|resource| resource.id()).collect();
             let shows = |attribute| query.view.shows(attribute);
-            let lists = self.derive(context, query.resource_type, &ids, shows).await?;
-            let displays = self.names(context, query.resource_type, &resources, shows).await?;
-            derived.push(lists.into_iter().zip(displays.into_iter().chain(std::iter::repeat_with(Vec::new))));
+            let (mut lists, mut displays) = (vec![Vec::new(); ids.len()], vec![Vec::new(); ids.len()]);
+            self.derive(context, query.resource_type, &ids, &mut lists, shows).await?;
+            self.name_references(context, query.resource_type, &resources, &mut displays, shows).await?;
+            derived.push(lists.into_iter().zip(displays));
         }
         let rows = items.into_iter().map(|(position, stored)| {
             let (derived, displays) = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();

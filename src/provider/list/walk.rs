@@ -143,7 +143,8 @@ impl<S: Store> ServiceProvider<S> {
         used.extend(query.sort().map(Sort::attribute));
         let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
         let requested = |list| used.iter().any(|used| *used == list || query.resource_type.parent(*used) == list);
-        let derived = self.derive(context, query.resource_type, &ids, requested).await?;
+        let mut derived = vec![Vec::new(); ids.len()];
+        self.derive(context, query.resource_type, &ids, &mut derived, requested).await?;
         let seen = items
             .into_iter()
             .zip(derived)

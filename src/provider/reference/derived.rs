@@ -13,18 +13,18 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Returns the derived lists of resources of one type, in the order of `ids`, limited to the lists for which
+    /// Adds to `derived` the derived lists of resources of one type, in the order of `ids`, limited to the lists for which
     /// `wanted` holds. The store is called once for each list, whatever the number of resources.
     pub(in crate::provider) async fn derive(
         &self,
         context: &RequestContext,
         resource_type: &ResourceType,
         ids: &[&str],
+        derived: &mut [Derived],
         wanted: impl Fn(AttributeId) -> bool + Send + Sync,
-    ) -> Result<Vec<Derived>, Error> {
-        let mut derived: Vec<Derived> = vec![Vec::new(); ids.len()];
+    ) -> Result<(), Error> {
         if ids.is_empty() {
-            return Ok(derived);
+            return Ok(());
         }
         let many = if ids.len() > 1 { ids } else { &[] };
         let places: HashMap<&str, usize> = many.iter().enumerate().map(|(index, id)| (*id, index)).collect();
@@ -44,7 +44,7 @@ impl<S: Store> ServiceProvider<S> {
                 }
             }
         }
-        Ok(derived)
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 //! version of the group does not change with a name, just as the version of a user does not change with the names of
 //! its groups.
 
-use std::{collections::HashMap, slice, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, slice, sync::Arc};
 
 use crate::{
     error::{Error, ScimType},
@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// The references in an answer to resources of one type.
+#[derive(Default)]
 struct References<'a> {
-    resource_type: &'a Arc<ResourceType>,
     /// Each id once, whatever the number of references with the id.
     ids: Vec<&'a str>,
     /// The index of each id in `ids`; empty while there are few ids.
@@ -27,10 +27,6 @@ struct References<'a> {
 }
 
 impl<'a> References<'a> {
-    fn new(resource_type: &'a Arc<ResourceType>) -> Self {
-        Self { resource_type, ids: Vec::new(), known: HashMap::new(), places: Vec::new() }
-    }
-
     /// Returns the index of the id in `ids`, and adds the id if it is new.
     fn index_of(&mut self, id: &'a str) -> usize {
         const FEW: usize = 16;
@@ -60,81 +56,74 @@ struct NameSlot {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Returns the names that resources of one type show in the sub-attributes for which `wanted` holds, in the order
-    /// of `resources`. The store is called once for each type of resource to which they refer.
-    ///
-    /// The result is empty if none of the resources refers to another one.
+    /// Adds to `named` the names that resources of one type show in the sub-attributes for which `wanted` holds, in the
+    /// order of `resources`. The store is called once for each type of resource to which they refer.
     ///
     /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller
     /// gives no name.
-    pub(in crate::provider) async fn names(
+    pub(in crate::provider) async fn name_references(
         &self,
         context: &RequestContext,
         resource_type: &ResourceType,
         resources: &[&Resource],
-        wanted: impl Fn(AttributeId) -> bool,
-    ) -> Result<Vec<Vec<Displays>>, Error> {
-        let displays = self.displays(resource_type).iter().filter(|display| {
-            wanted(display.attribute())
-                && resources.iter().any(|resource| !values_of(resource, display.reference()).is_empty())
-        });
-        let displays: Vec<&Display> = displays.collect();
-        if displays.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut named: Vec<Vec<Displays>> = Vec::with_capacity(resources.len());
-        named.resize_with(resources.len(), Vec::new);
-        let mut references: Vec<References<'_>> = Vec::new();
-        for resource_type in displays.iter().flat_map(|display| display.targets()) {
-            if !references.iter().any(|known| known.resource_type.name() == resource_type.name()) {
-                references.push(References::new(resource_type));
+        named: &mut [Vec<Displays>],
+        wanted: impl Fn(AttributeId) -> bool + Send + Sync,
+    ) -> Result<(), Error> {
+        let displays = || self.displays(resource_type).iter().filter(|display| wanted(display.attribute()));
+        for (resource, named) in resources.iter().zip(&mut *named) {
+            for (display, values) in displayed(resource, displays()) {
+                named.push(Displays::unnamed(display.attribute(), values.len()));
             }
         }
-        for (row, (resource, named)) in resources.iter().zip(&mut named).enumerate() {
-            for display in &displays {
-                let values = values_of(resource, display.reference());
-                if !values.is_empty() {
-                    collect(resource_type, display, values, (row, named.len()), &mut references);
-                    named.push(Displays::new(display.attribute(), vec![None; values.len()]));
-                }
-            }
+        if named.iter().all(Vec::is_empty) {
+            return Ok(());
         }
         let limit = self.limits().answer;
         let mut room = limit;
-        for References { resource_type: referred, ids, places, .. } in references {
-            if ids.is_empty() {
+        let targets = || displays().flat_map(Display::targets);
+        for (index, referred) in targets().enumerate() {
+            if targets().take(index).any(|earlier| earlier.name() == referred.name()) {
+                continue;
+            }
+            let mut references = References::default();
+            for (row, resource) in resources.iter().enumerate() {
+                for (place, (display, values)) in displayed(resource, displays()).enumerate() {
+                    collect(resource_type, display, values, (row, place), referred, &mut references);
+                }
+            }
+            if references.ids.is_empty() {
                 continue;
             }
             let Some(permit) = self.met(context, referred)? else { continue };
-            let names: Vec<AttributeId> =
-                referred.names().iter().copied().filter(|name| !permit.hides(*name)).collect();
-            if names.is_empty() {
+            let names = referred.names();
+            if names.iter().all(|name| permit.hides(*name)) {
                 continue;
             }
-            let used = permit.scope().flat_map(Condition::attributes);
-            let used: Vec<AttributeId> =
-                used.map(|used| referred.top_level(used)).chain(names.iter().copied()).collect();
-            let found = self
-                .get_many(context, referred, &ids, &RequestedAttributes::only(&used).with_byte_limit(limit))
-                .await?;
+            let used = permit.scope().flat_map(Condition::attributes).map(|used| referred.top_level(used));
+            let used: Vec<AttributeId> = used.collect();
+            let used = if used.is_empty() { Cow::Borrowed(names) } else { Cow::Owned([&used, names].concat()) };
+            let requested = RequestedAttributes::only(&used).with_byte_limit(limit);
+            let found = self.get_many(context, referred, &references.ids, &requested).await?;
             let name_of = |resource: &Option<Arc<Resource>>| {
                 let resource = resource.as_ref().filter(|resource| permit.includes(resource))?;
-                names.iter().find_map(|name| match resource.root().get(*name) {
+                let mut visible = names.iter().filter(|name| !permit.hides(**name));
+                visible.find_map(|name| match resource.root().get(*name) {
                     Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
                     _ => None,
                 })
             };
-            for place in places {
+            for place in references.places {
                 let Some(name) = found.get(place.id).and_then(name_of) else { continue };
                 // A long name in many references makes a long answer.
-                room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(resource_type, &displays, limit))?;
+                let left = room.checked_sub(name.len());
+                room = left.ok_or_else(|| too_many_names(resource_type, displays().next(), limit))?;
                 let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
                 if let Some(displays) = shown {
                     displays.set(place.value, name);
                 }
             }
         }
-        Ok(named)
+        Ok(())
     }
 
     /// Refuses a filter that uses the names of other resources. The evaluation would have to read every list of
@@ -191,40 +180,46 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// Adds the resources to which `values` refer, each to the references of its type. `row` and `named` are the indexes
-/// of the names in the answer.
+/// The sub-attributes that show names in this resource, each with the values that refer to other resources.
+fn displayed<'a>(
+    resource: &'a Resource,
+    displays: impl Iterator<Item = &'a Display>,
+) -> impl Iterator<Item = (&'a Display, &'a [Value])> {
+    let values = displays.map(|display| (display, values_of(resource, display.reference())));
+    values.filter(|(_, values)| !values.is_empty())
+}
+
+/// Adds the resources of the type `referred` to which `values` refer. `row` and `named` are the indexes of the names in
+/// the answer.
 fn collect<'a>(
     resource_type: &ResourceType,
     display: &Display,
     values: &'a [Value],
     (row, named): (usize, usize),
-    references: &mut [References<'a>],
+    referred: &ResourceType,
+    references: &mut References<'a>,
 ) {
+    let is_target = |name: &str| display.targets().iter().any(|resource_type| resource_type.name() == name);
+    if !is_target(referred.name()) {
+        return;
+    }
     let conventional = resource_type.conventional(display.reference());
     let text = |value: &'a Value, part: Option<AttributeId>| value.as_object()?.get(part?)?.as_str();
     for (index, value) in values.iter().enumerate() {
-        let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
-        let name = text(value, conventional.type_of);
         // Without a known type, the id is looked up in each possible type, since only one resource has the id.
-        let known = name.is_some_and(|name| display.targets().iter().any(|resource_type| resource_type.name() == name));
-        for references in &mut *references {
-            let referred = references.resource_type.name();
-            let fits = if known {
-                name == Some(referred)
-            } else {
-                display.targets().iter().any(|resource_type| resource_type.name() == referred)
-            };
-            if fits {
-                let place = references.index_of(id);
-                references.places.push(NameSlot { row, display: named, value: index, id: place });
-            }
+        let name = text(value, conventional.type_of);
+        if name.is_some_and(|name| name != referred.name() && is_target(name)) {
+            continue;
         }
+        let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
+        let place = references.index_of(id);
+        references.places.push(NameSlot { row, display: named, value: index, id: place });
     }
 }
 
 /// 400 `tooMany`: the names do not fit into an answer.
-fn too_many_names(resource_type: &ResourceType, displays: &[&Display], limit: usize) -> Error {
-    let path = displays.first().map(|display| resource_type.path(display.attribute())).unwrap_or_default();
+fn too_many_names(resource_type: &ResourceType, display: Option<&Display>, limit: usize) -> Error {
+    let path = display.map(|display| resource_type.path(display.attribute())).unwrap_or_default();
     let detail = format!("{path}: the names have more than {limit} bytes; exclude it, or ask for fewer resources");
     Error::bad(ScimType::TooMany, detail).with_attribute(path)
 }

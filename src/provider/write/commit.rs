@@ -25,6 +25,7 @@ use crate::{
         Change, ChangeOutcome, Entry, Expect, Handover, Key, Replacement, RequestContext, RequestedAttributes, Store,
         StoreError, Stored, Version,
     },
+    value::{Object, Value},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -145,7 +146,13 @@ impl<S: Store> ServiceProvider<S> {
             Ok(ChangeOutcome { version, has_other_values, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 let stored = Stored::new(resource, version);
-                Ok(if has_other_values { self.stored_again(context, stored, kept).await? } else { stored })
+                if !has_other_values {
+                    return Ok(stored);
+                }
+                // The write has happened. After an error the client would repeat the request; an answer without values
+                // is better.
+                let found = self.stored_again(context, &stored, kept).await;
+                Ok(found.unwrap_or(Stored { complete: false, ..stored }))
             }
             Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
             Err(error) => Err(refused(before.resource.resource_type(), error).into()),
@@ -157,25 +164,38 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) async fn stored_again(
         &self,
         context: &RequestContext,
-        written: Stored,
+        written: &Stored,
         kept: &[AttributeId],
     ) -> Result<Stored, Error> {
-        let resource_type = Arc::clone(written.resource.resource_type());
-        let key = Key { resource_type: &resource_type, id: written.resource.id() };
+        let resource_type = written.resource.resource_type();
+        let key = Key { resource_type, id: written.resource.id() };
         let found = self.read_written(context, key, &RequestedAttributes::without(kept)).await?;
-        Ok(found.unwrap_or(written))
+        Ok(found.unwrap_or_else(|| written.clone()))
     }
 
-    /// Reads the resource for the answer to a write that did not read all of its lists. The answer shows no resource
-    /// if a list has more than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values, unless the
-    /// client names attributes (RFC 7644 §3.5.2), or if the request has no work left for the read.
+    /// Reads the resource for the answer to a write that did not read all of its lists. `written` is the version that the
+    /// write gave, if it changed the resource. The answer shows no resource if a list has more than
+    /// [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values, unless the client names attributes
+    /// (RFC 7644 §3.5.2); if the request has no work left for the read; or if the store fails after the change.
     pub(super) async fn shown(
         &self,
         call: &Call<'_>,
         id: &str,
         options: &Options,
         view: &View,
+        written: Option<Version>,
     ) -> Result<Stored, Error> {
+        match (self.try_shown(call, id, options, view).await, written) {
+            (Err(error), Some(version)) if error.status() >= 500 => {
+                let id = (AttributeId::ID, Value::String(id.into()));
+                let resource = Resource::from_object(Arc::clone(&call.permit.resource_type), Object::from_iter([id]));
+                Ok(Stored { complete: false, ..Stored::new(resource, version) })
+            }
+            (shown, _) => shown,
+        }
+    }
+
+    async fn try_shown(&self, call: &Call<'_>, id: &str, options: &Options, view: &View) -> Result<Stored, Error> {
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.resource_type));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
         let requested = RequestedAttributes::without(&hidden).with_list_limit(limit);

@@ -63,7 +63,9 @@ impl<S: Store> ServiceProvider<S> {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
                     let mut stored = Stored::new(created, version);
                     if done.has_other_values {
-                        stored = self.stored_again(context, stored, &[]).await?;
+                        // The write has happened. After an error the client would repeat the request and be told of a
+                        // conflict with its own resource; the written values are better.
+                        stored = self.stored_again(context, &stored, &[]).await.unwrap_or(stored);
                     }
                     return self.answer(&call, stored, view, true).await;
                 }

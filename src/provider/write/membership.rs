@@ -17,7 +17,7 @@ use crate::{
         service_provider::ServiceProvider,
     },
     schema::AttributeId,
-    store::{Change, ListEdit, RequestedAttributes, Store, StoreError, referred},
+    store::{Change, ChangeOutcome, ListEdit, RequestedAttributes, Store, StoreError, referred},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -53,18 +53,18 @@ impl<S: Store> ServiceProvider<S> {
         self.review_as_is(&call, id, Some((attribute, &edit))).await?;
         rest_after(values).await;
         let mut attempts = self.attempts();
-        let changed = loop {
+        let done = loop {
             match self.try_edit(&call, id, attribute, &edit, &options.precondition).await {
-                Ok(changed) => break changed,
+                Ok(done) => break done,
                 Err(failed) => attempts.again(context, failed)?,
             }
         };
         rest_after(values).await;
-        let stored = self.shown(&call, id, options, &view).await?;
-        self.answer(&call, stored, view, changed).await
+        let version = done.version.filter(|_| done.changed);
+        let stored = self.shown(&call, id, options, &view, version).await?;
+        self.answer(&call, stored, view, done.changed).await
     }
 
-    /// Returns whether the edit changed the resource.
     async fn try_edit(
         &self,
         call: &Call<'_>,
@@ -72,7 +72,7 @@ impl<S: Store> ServiceProvider<S> {
         attribute: AttributeId,
         edit: &ValueEdit,
         precondition: &Precondition,
-    ) -> Result<bool, Failed> {
+    ) -> Result<ChangeOutcome, Failed> {
         let resource_type = &call.permit.resource_type;
         let expect = self.expectation(call, id, precondition).await?;
         let change = Change::EditValues(ListEdit {
@@ -84,7 +84,7 @@ impl<S: Store> ServiceProvider<S> {
             modified: self.inner.clock.now(),
         });
         match self.commit_one(call.context, change).await {
-            Ok(done) => Ok(done.changed),
+            Ok(done) => Ok(done),
             Err(StoreError::Busy) => Err(Failed::LostRace),
             Err(error) => Err(refused(resource_type, error).into()),
         }

@@ -69,7 +69,8 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(PatchOutcome { mut written, changed, requested }) => {
                     let view = view.showing(&requested);
                     if untouched.iter().any(|list| view.projection.includes(*list)) {
-                        written = self.shown(&call, id, options, &view).await?;
+                        let version = changed.then(|| written.version.clone());
+                        written = self.shown(&call, id, options, &view, version).await?;
                     }
                     return self.answer(&call, written, view, changed).await;
                 }
