@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
-const REFERRER: u64 = 192;
+const REFERRER: u64 = 224;
 
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource, within [`Limits::answer`](crate::limits::Limits::answer). If a list of references does not fit,

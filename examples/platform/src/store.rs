@@ -37,6 +37,7 @@ use scim_core::{
 };
 
 use self::{
+    charge::charge_rows,
     commit::Commit,
     select::{PageQuery, Queries, Select},
     statistics::Growth,
@@ -189,6 +190,7 @@ impl Store for TableStore {
         let mut found = rows.into_iter();
         let total = if counts { found.next().and_then(|rows| rows.into_iter().next()) } else { None };
         let (mut rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
+        charge_rows(context, rows.iter().map(Row::size).sum())?;
         let mut more = more || is_cut;
         // The resource nearest to the position comes first, and the farthest ones are left out.
         let is_backward = matches!(scan.window, Window::Before { .. });

@@ -407,6 +407,13 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         assert_eq!(response.status, status, "{place:?}: {filter:.200}: {body:.500}");
         assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {body:.500}");
     }
+    // A page costs the bytes of its rows, so a walk of all resources for a derived order ends with the request's work.
+    for (target, status) in [("/Users?count=10", 200), ("/Users?sortBy=meta.location&count=10", 400)] {
+        let response = bounded.handle(&context, &Request::new("GET", target)).await;
+        let body = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status, status, "{place:?}: {target}: {body:.500}");
+        assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {target}: {body:.500}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! The cost of a search, charged before the search begins: the number of resources that its queries read, and the
-//! cost of each term of the filter for all of them.
+//! The cost of a search. Before the search begins: the number of resources that its queries read, and the cost of each
+//! term of the filter for all of them. After each page: the bytes of its rows.
 //!
 //! The database evaluates a term by reading the value out of a document, or by reading the rows of a list. A unit
 //! is some 0.1 µs of this work. Where an index finds the resources that a filter selects, their number is counted
@@ -31,6 +31,9 @@ const BYTES: (u64, u64) = (256, 64);
 
 /// Bytes of documents that sorting processes per unit: each value is read out of its document, and kept.
 const SORTED: u64 = 12;
+
+/// Bytes of rows that a page reads per unit: the database sends them, and the platform parses the documents.
+const READ: u64 = 8;
 
 /// Bytes of a document without long values.
 const PLAIN: u64 = 1_500;
@@ -88,6 +91,12 @@ impl TableStore {
         let found = found.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
         context.charge(price.of(u64::try_from(found).unwrap_or_default()))
     }
+}
+
+/// Charges the rows of a page that has been read. A walk of all resources ends when the request has no work left for the
+/// next page.
+pub(super) fn charge_rows(context: &RequestContext, bytes: usize) -> Result<(), StoreError> {
+    context.charge(u64::try_from(bytes).unwrap_or(u64::MAX) / READ)
 }
 
 /// The parts of a scan's cost.
