@@ -13,7 +13,7 @@ use super::{
     Reader,
     element::Tally,
     is_deeper,
-    seen::{Previous, Seen},
+    seen::Seen,
     value::{Mode, OfAttribute, Place, found_at},
 };
 use crate::{
@@ -133,8 +133,9 @@ impl Reader<'_> {
             _ => self.resource_type.children(parent).len().min(24),
         };
         let mut object = Object::with_capacity(room);
-        let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
-        self.previous = Some(Previous::new(parent, &object));
+        let mut seen = Seen::default();
+        let tally = self.members_into(parent, map, &mut object, &mut seen)?;
+        self.previous = Some(seen.into_previous(parent, object.len()));
         self.depth -= 1;
         Ok((object, tally))
     }
@@ -155,7 +156,7 @@ impl Reader<'_> {
         let derived = conventional.reference.filter(|_| !at_root);
         let derived = derived.and_then(|reference| Some((reference, self.resource_type.referred_id(reference)?)));
         let mut referred: Option<Text> = None;
-        let mut probable = self.probable(parent, 0, AttributeId::ROOT);
+        let mut probable = self.probable(parent, seen.count(), AttributeId::ROOT);
         while let Some(name) = map.next_key_seed(Name { reader: self, parent, probable })? {
             let attribute = match name {
                 Named::Attribute(attribute) => attribute,
@@ -169,10 +170,10 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            probable = self.probable(parent, object.len() + 1, attribute);
             if !seen.insert(attribute) {
                 return Err(self.fail(attribute, ResourceErrorKind::Duplicate));
             }
+            probable = self.probable(parent, seen.count(), attribute);
             if attribute == AttributeId::SCHEMAS {
                 if self.is_stored() {
                     self.skip(attribute, &mut map)?;
@@ -212,12 +213,12 @@ impl Reader<'_> {
         Ok(tally)
     }
 
-    /// The attribute that probably comes next in the object of `parent`, which has `members` members, the last one
-    /// `last`. The elements of a list have the same order, and many clients and every store keep the order of the schema.
-    fn probable(&self, parent: AttributeId, members: usize, last: AttributeId) -> AttributeId {
+    /// The attribute that probably comes next in the object of `parent`, after `count` attributes, the last one `last`.
+    /// The elements of a list have the same order, and many clients and every store keep the order of the schema.
+    fn probable(&self, parent: AttributeId, count: usize, last: AttributeId) -> AttributeId {
         match &self.previous {
             Some(previous) if previous.parent == parent => {
-                previous.order.get(members).copied().unwrap_or(AttributeId::ROOT)
+                previous.order.get(count).copied().unwrap_or(AttributeId::ROOT)
             }
             _ => self.resource_type.next(last),
         }

@@ -14,28 +14,37 @@ pub(super) fn last_segment(url: &str) -> Option<Text> {
 
 /// Whether the characters are those of a URI or IRI reference (RFC 7643 §2.3.7; RFC 3986 §2, RFC 3987 §2.2).
 pub(super) fn is_reference(text: &str) -> bool {
-    // A bit for each ASCII character that a reference may have.
-    const FITS: (u64, u64) = {
-        let (mut low, mut high, mut byte) = (0, 0, 0_u8);
-        while byte < 128 {
-            let excluded = matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
-            let bit = (byte.is_ascii_graphic() && !excluded) as u64;
-            if byte < 64 {
-                low |= bit << byte;
-            } else {
-                high |= bit << (byte - 64);
-            }
-            byte += 1;
-        }
-        (low, high)
-    };
-    let fits = |byte: u8| {
-        let bits = if byte < 64 { FITS.0 } else { FITS.1 };
-        !byte.is_ascii() || bits >> (byte % 64) & 1 == 1
-    };
+    // One pass without an exit finds both kinds of bytes that need a look.
+    let kinds = text.bytes().fold(FITS, |kinds, byte| kinds | KINDS.get(usize::from(byte)).copied().unwrap_or(UNFIT));
     let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    text.bytes().all(fits) && text.split('%').skip(1).all(is_escape)
+    kinds & UNFIT == 0 && (kinds & ESCAPE == 0 || text.split('%').skip(1).all(is_escape))
 }
+
+const FITS: u8 = 0;
+const UNFIT: u8 = 1;
+const ESCAPE: u8 = 2;
+
+/// The kind of each byte in a reference.
+const KINDS: [u8; 256] = {
+    let mut kinds = [FITS; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let excluded = matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+        if excluded || !byte.is_ascii_graphic() {
+            // A byte is below the length of the table.
+            #[expect(clippy::indexing_slicing, reason = "constants have no other way to a place")]
+            {
+                kinds[byte as usize] = UNFIT;
+            }
+        }
+        byte += 1;
+    }
+    #[expect(clippy::indexing_slicing, reason = "constants have no other way to a place")]
+    {
+        kinds[b'%' as usize] = ESCAPE;
+    }
+    kinds
+};
 
 /// Whether the text is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
 pub(super) fn is_base64(text: &str) -> bool {
