@@ -74,10 +74,16 @@ impl<S: Store> ServiceProvider<S> {
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
         let (mut derived, mut displays) = ([Vec::new()], [Vec::new()]);
+        if changed && !stored.complete {
+            // The answer shows no resource.
+            let row = Row { stored, derived: Vec::new(), displays: Vec::new() };
+            return Ok(Answer { row, view, quirks: call.tolerance.applied(), changed });
+        }
         match self.derive(call.context, &resource_type, &[stored.resource.id()], &mut derived, shows).await {
             Ok(()) => {}
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
-            // resource. No other resource refers to a new one.
+            // resource. No other resource refers to a new one; a user whom the store restored or linked may have groups, which
+            // the next read shows.
             Err(_) if changed => {
                 stored.complete &= call.permit.action == Action::Create;
                 derived = [Vec::new()];

@@ -44,8 +44,9 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
     judge_some(before, after, None)
 }
 
-/// Checks by the rules of [`judge`] whether `after` may be stored, which differs from `before` at most in these
-/// attributes at the top of the resource. The values of other attributes were judged when they were stored.
+/// Checks by the rules of [`judge`] whether `after` may be stored. `after` differs from `before` at most in the attributes
+/// `changed` at the top of the resource, which are in the order of their ids. The values of other attributes were judged
+/// when they were stored.
 pub(crate) fn judge_changes(before: &Resource, after: &Resource, changed: &[AttributeId]) -> Result<(), ResourceError> {
     judge_some(Some(before), after, Some(changed))
 }
@@ -107,7 +108,7 @@ impl Judge<'_> {
             return Ok(());
         }
         let changed = self.changed.filter(|_| parent == AttributeId::ROOT);
-        let is_judged = |attribute| changed.is_none_or(|changed| changed.contains(&attribute));
+        let is_judged = |attribute| changed.is_none_or(|changed| changed.binary_search(&attribute).is_ok());
         let is_fixed = |attribute| has_fixed && self.resource_type.is_fixed(attribute) && is_judged(attribute);
         for (attribute, value) in after.iter() {
             if is_fixed(attribute) || self.resource_type.is_ruled(attribute) && is_judged(attribute) {

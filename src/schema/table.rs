@@ -26,7 +26,7 @@ pub(super) struct Node {
     pub(super) required: Box<[AttributeId]>,
     /// Whether at least one child is immutable.
     pub(super) has_immutable: bool,
-    /// Whether a value can break a rule of [`judge`](crate::resource::judge) that the type of the value does not rule out.
+    /// Whether [`judge`](crate::resource::judge) can refuse a value of the right type.
     pub(super) ruled: Extent,
     /// Whether a client cannot change a value at will.
     pub(super) fixed: Extent,

@@ -115,12 +115,11 @@ impl<S: Store> ServiceProvider<S> {
             for place in references.places {
                 let Some(name) = found.get(place.id).and_then(name_of) else { continue };
                 // A long name in many references makes a long answer.
-                let left = room.checked_sub(name.len());
-                room = left.ok_or_else(|| too_many_names(resource_type, displays().next(), limit))?;
                 let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
-                if let Some(displays) = shown {
-                    displays.set(place.value, name);
-                }
+                let Some(displays) = shown else { continue };
+                let left = room.checked_sub(name.len());
+                room = left.ok_or_else(|| too_many_names(&resource_type.path(displays.attribute()), limit))?;
+                displays.set(place.value, name);
             }
         }
         Ok(())
@@ -217,11 +216,10 @@ fn collect<'a>(
     }
 }
 
-/// 400 `tooMany`: the names do not fit into an answer.
-fn too_many_names(resource_type: &ResourceType, display: Option<&Display>, limit: usize) -> Error {
-    let path = display.map(|display| resource_type.path(display.attribute())).unwrap_or_default();
+/// 400 `tooMany`: the names in the sub-attribute `path` do not fit into an answer.
+fn too_many_names(path: &str, limit: usize) -> Error {
     let detail = format!("{path}: the names have more than {limit} bytes; exclude it, or ask for fewer resources");
-    Error::bad(ScimType::TooMany, detail).with_attribute(path)
+    Error::bad(ScimType::TooMany, detail).with_attribute(path.to_owned())
 }
 
 /// Returns the values of a complex attribute. A singular attribute has at most one value.

@@ -19,13 +19,12 @@ use crate::{
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
-    resource::{Resource, judge},
+    resource::{Resource, judge, judge_changes},
     schema::AttributeId,
     store::{
         Change, ChangeOutcome, Entry, Expect, Handover, Key, Replacement, RequestContext, RequestedAttributes, Store,
         StoreError, Stored, Version,
     },
-    value::{Object, Value},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -40,6 +39,23 @@ impl<S: Store> ServiceProvider<S> {
         self.settle_references(call, Some(before), after, &Created::new()).await?;
         rest(after).await;
         self.accept(call.context, Some(before), after)
+    }
+
+    /// Settles the references of a resource that replaces `before`, and refuses the resource if its lists of references
+    /// break a rule, or if it is too large. The rest of the resource has been judged.
+    pub(super) async fn settle_lists(
+        &self,
+        call: &mut Call<'_>,
+        before: &Resource,
+        after: &mut Resource,
+    ) -> Result<(), Error> {
+        let resource_type = Arc::clone(&call.permit.resource_type);
+        if !resource_type.reference_lists().is_empty() {
+            self.settle_references(call, Some(before), after, &Created::new()).await?;
+            rest(after).await;
+            judge_changes(before, after, resource_type.reference_lists())?;
+        }
+        self.check_size(call.context, Some(before), after)
     }
 
     /// Refuses a resource that breaks a rule of its schema or is too large.
@@ -173,24 +189,21 @@ impl<S: Store> ServiceProvider<S> {
         Ok(found.unwrap_or_else(|| written.clone()))
     }
 
-    /// Reads the resource for the answer to a write that did not read all of its lists. `written` is the version that the
-    /// write gave, if it changed the resource. The answer shows no resource if a list has more than
-    /// [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values, unless the client names attributes
-    /// (RFC 7644 §3.5.2); if the request has no work left for the read; or if the store fails after the change.
+    /// Reads the resource for the answer to a write that did not read all of its lists. `written` is the state that the
+    /// write gave, without these lists, if the write changed the resource. The answer shows no resource if a list has more
+    /// than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values, unless the client names
+    /// attributes (RFC 7644 §3.5.2); if the request has no work left for the read; or if the read fails after the change.
     pub(super) async fn shown(
         &self,
         call: &Call<'_>,
         id: &str,
         options: &Options,
         view: &View,
-        written: Option<Version>,
+        written: Option<Stored>,
     ) -> Result<Stored, Error> {
         match (self.try_shown(call, id, options, view).await, written) {
-            (Err(error), Some(version)) if error.status() >= 500 => {
-                let id = (AttributeId::ID, Value::String(id.into()));
-                let resource = Resource::from_object(Arc::clone(&call.permit.resource_type), Object::from_iter([id]));
-                Ok(Stored { complete: false, ..Stored::new(resource, version) })
-            }
+            // A resource that is deleted by now gives 404, as any later request does.
+            (Err(error), Some(written)) if error.status() != 404 => Ok(Stored { complete: false, ..written }),
             (shown, _) => shown,
         }
     }

@@ -65,7 +65,10 @@ impl<S: Store> ServiceProvider<S> {
                     if done.has_other_values {
                         // The write has happened. After an error the client would repeat the request and be told of a
                         // conflict with its own resource; the written values are better.
-                        stored = self.stored_again(context, &stored, &[]).await.unwrap_or(stored);
+                        stored = match self.stored_again(context, &stored, &[]).await {
+                            Ok(found) if found.complete => found,
+                            _ => stored,
+                        };
                     }
                     return self.answer(&call, stored, view, true).await;
                 }

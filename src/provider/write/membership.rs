@@ -16,8 +16,10 @@ use crate::{
         retry::Failed,
         service_provider::ServiceProvider,
     },
+    resource::Resource,
     schema::AttributeId,
-    store::{Change, ChangeOutcome, ListEdit, RequestedAttributes, Store, StoreError, referred},
+    store::{Change, ChangeOutcome, ListEdit, RequestedAttributes, Store, StoreError, Stored, referred},
+    value::{Object, Value},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -60,8 +62,11 @@ impl<S: Store> ServiceProvider<S> {
             }
         };
         rest_after(values).await;
-        let version = done.version.filter(|_| done.changed);
-        let stored = self.shown(&call, id, options, &view, version).await?;
+        let written = done.version.filter(|_| done.changed).map(|version| {
+            let id = (AttributeId::ID, Value::String(id.into()));
+            Stored::new(Resource::from_object(Arc::clone(&call.permit.resource_type), Object::from_iter([id])), version)
+        });
+        let stored = self.shown(&call, id, options, &view, written).await?;
         self.answer(&call, stored, view, done.changed).await
     }
 

@@ -69,8 +69,8 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(PatchOutcome { mut written, changed, requested }) => {
                     let view = view.showing(&requested);
                     if untouched.iter().any(|list| view.projection.includes(*list)) {
-                        let version = changed.then(|| written.version.clone());
-                        written = self.shown(&call, id, options, &view, version).await?;
+                        let known = changed.then(|| written.clone());
+                        written = self.shown(&call, id, options, &view, known).await?;
                     }
                     return self.answer(&call, written, view, changed).await;
                 }
@@ -95,9 +95,9 @@ impl<S: Store> ServiceProvider<S> {
         let mut requested = Vec::new();
         if let Some(after) = &mut after {
             rest(after).await;
-            if call.permit.hides_nothing() && call.permit.resource_type.reference_lists().is_empty() {
-                // The patch has judged this very state: nothing was restored, and there is no reference to settle.
-                self.check_size(call.context, Some(&before.resource), after)?;
+            if call.permit.hides_nothing() {
+                // The patch has judged this very state, except for the references that are settled now.
+                self.settle_lists(call, &before.resource, after).await?;
             } else {
                 self.settle(call, &before.resource, after).await?;
             }

@@ -240,7 +240,7 @@ impl Reader<'_> {
 struct Name<'r, 'a> {
     reader: &'r mut Reader<'a>,
     parent: AttributeId,
-    /// The attribute after the previous one in the schema: many clients and every store keep this order.
+    /// The attribute that probably comes next.
     probable: AttributeId,
 }
 

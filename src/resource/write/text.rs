@@ -26,7 +26,7 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
 
 /// Writes a text of a resource; returns `true`, since every text is written.
 pub(super) fn string(out: &mut Vec<u8>, value: &Text) -> bool {
-    // The check of the bytes needs no check that they are UTF-8.
+    // `Text::as_bytes` makes no check for UTF-8.
     if is_plain(value.as_bytes()) {
         plain(out, value.as_bytes());
     } else {

@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use crate::fixture::forward::forward;
-use crate::fixture::host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
+use crate::fixture::host::{BASE, GROUP, Host, PATCH, USER, host, host_with, now};
 use chrono::{DateTime, TimeDelta, Utc};
 use scim_core::{
     error::Error,
@@ -17,7 +17,7 @@ use scim_core::{
     provider::{Access, Action, Clock, Policy, Proposal, ServiceProvider},
     quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
-    schema::{AttributeId, Registry, ResourceType},
+    schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
     store::{
         Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, MemoryStore, Page, Replacement,
         RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
@@ -359,6 +359,59 @@ fn a_patch_is_bounded_as_a_whole() {
         let operations: serde_json::Value = (0..count).map(|_| operation.clone()).collect();
         host.refused("PATCH", &target, patch(operations).as_bytes(), 400, "tooMany");
     }
+}
+
+/// A value that was stored under other rules of the schema refuses no PATCH of other attributes, also of a type with
+/// lists of references, and is refused itself.
+#[test]
+fn a_stored_value_under_older_rules_refuses_no_other_change() {
+    let group = |levels: &[&str]| {
+        let level = Attribute::new("level", AttributeType::String).with_canonical_values(levels.iter().copied());
+        let extension = Schema::new("urn:example:Level", "Level").with_attribute(level.restricted());
+        let group = ResourceType::builder("Group", "Groups", Schema::group()).extension(extension, false);
+        let user = ResourceType::builder("User", "Users", Schema::user());
+        let registry = Registry::builder().resource_type(user.build().unwrap()).resource_type(group.build().unwrap());
+        host_with(registry.build().unwrap(), MemoryStore::new(), Limits::default(), Quirks::default())
+    };
+    let (older, newer) = (group(&["old", "low"]), group(&["low", "high"]));
+    let body = json!({"schemas": [GROUP], "displayName": "all", "urn:example:Level": {"level": "old"}});
+    // The ids of both are counted from one.
+    older.user("bob");
+    let (target, user) = (format!("/Groups/{}", older.post("/Groups", &body).id()), newer.user("ann"));
+    // The newer service provider has the resource that the older one stored.
+    let registry = newer.provider.registry();
+    let key = older.provider.registry().resource_type("Group").unwrap();
+    let id = target.rsplit('/').next().unwrap();
+    let stored = now(older.provider.store().get(
+        &older.context,
+        Key { resource_type: key, id },
+        &RequestedAttributes::everything(),
+    ));
+    let json = stored.unwrap().unwrap().resource.to_json();
+    let resource = Resource::from_json(registry.resource_type("Group").unwrap(), &json).unwrap();
+    let create = Change::Create(Entry::new(resource));
+    now(newer.provider.store().commit(&newer.context, &[create])).unwrap();
+
+    let replace = |path: &str, value: &str| json!([{"op": "replace", "path": path, "value": value}]);
+    for operations in [
+        replace("displayName", "some"),
+        json!([{"op": "replace", "path": "displayName", "value": "a few"},
+            {"op": "add", "path": "members", "value": [{"value": user}]}]),
+    ] {
+        let changed = newer.patch(&target, &operations);
+        assert_eq!(changed.status, 200, "{operations}: {}", changed.json());
+    }
+    let before = newer.get(&target).json();
+    let refused = newer.patch(&target, &replace("urn:example:Level:level", "older"));
+    assert_eq!((refused.status, &refused.json()["scimType"]), (400, &json!("invalidValue")));
+    let missing = newer.patch(
+        &target,
+        &json!([{"op": "add", "path": "members", "value": [{"value": "nobody"}]},
+        {"op": "replace", "path": "displayName", "value": "none"}]),
+    );
+    assert_eq!(missing.status, 400, "{}", missing.json());
+    assert_eq!(newer.get(&target).json(), before);
+    assert_eq!(newer.patch(&target, &replace("urn:example:Level:level", "high")).status, 200);
 }
 
 /// In an Entra cycle, a path to an attribute that the schema does not have is reported and blocks no other change. By
