@@ -41,9 +41,7 @@ step_msrv() {
 
 step_tests() {
     local status=0 passed failed skipped
-    : >"$work/tests.log"
-    # The last step has no builds after it.
-    if [[ ${chosen[-1]} != tests* ]]; then build_ahead; fi
+    build_ahead
     timeout 2700 cargo test --workspace --all-features --no-fail-fast 2>&1 | tee "$work/tests.log" || status=$?
     hasten_ahead
     read -r passed failed skipped < <(
@@ -62,9 +60,13 @@ step_tests() {
     if ((passed == 0)); then fail "no test ran"; fi
 }
 
+build_documentation() { step_documentation; }
+
 step_documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 }
+
+build_features() { step_features; }
 
 step_features() {
     local feature names
@@ -110,24 +112,40 @@ step_examples() {
 }
 
 # The hosts for web frameworks: a package of its own.
+build_hosts() {
+    local manifest=examples/hosts/Cargo.toml target=${CARGO_TARGET_DIR:-target}/hosts
+    cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings
+    cargo test --locked --manifest-path "$manifest" --target-dir "$target" --no-run
+}
+
 step_hosts() {
     local manifest=examples/hosts/Cargo.toml target=${CARGO_TARGET_DIR:-target}/hosts
     cargo fmt --manifest-path "$manifest" --check
-    cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings
+    build_hosts
     timeout 900 cargo test --locked --manifest-path "$manifest" --target-dir "$target" 2>&1 | tee "$work/hosts.log"
     say "hosts: $(grep -c '^test .* ok$' "$work/hosts.log") passed"
 }
 
 # The adapters for drivers, and the layouts of applications: packages of their own. They share the target directory of
 # the workspace, since most of their dependencies are the same.
-step_databases() {
-    local manifest example target=${CARGO_TARGET_DIR:-target}
-    for manifest in examples/databases/Cargo.toml examples/databases/sqlx/Cargo.toml; do
-        cargo fmt --manifest-path "$manifest" --all --check
+databases=(examples/databases/Cargo.toml examples/databases/sqlx/Cargo.toml)
+
+build_databases() {
+    local manifest target=${CARGO_TARGET_DIR:-target}
+    for manifest in "${databases[@]}"; do
         # Clippy for `sqlx` would build its dependencies a second time, for two files.
         if [[ $manifest != */sqlx/* ]]; then
             cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings
         fi
+        cargo test --locked --manifest-path "$manifest" --target-dir "$target" --no-run
+    done
+}
+
+step_databases() {
+    local manifest example target=${CARGO_TARGET_DIR:-target}
+    for manifest in "${databases[@]}"; do cargo fmt --manifest-path "$manifest" --all --check; done
+    build_databases
+    for manifest in "${databases[@]}"; do
         timeout 1500 cargo test --locked --manifest-path "$manifest" --target-dir "$target" 2>&1 | tee -a "$work/databases.log"
     done
     for example in directory own_store; do

@@ -25,24 +25,18 @@ const UNFIT: u8 = 1;
 const ESCAPE: u8 = 2;
 
 /// The kind of each byte in a reference.
+#[expect(clippy::indexing_slicing, reason = "constants have no other way to a place, and a byte is below 256")]
 const KINDS: [u8; 256] = {
     let mut kinds = [FITS; 256];
     let mut byte = 0_u8;
     while byte < 128 {
         let excluded = matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
         if excluded || !byte.is_ascii_graphic() {
-            // A byte is below the length of the table.
-            #[expect(clippy::indexing_slicing, reason = "constants have no other way to a place")]
-            {
-                kinds[byte as usize] = UNFIT;
-            }
+            kinds[byte as usize] = UNFIT;
         }
         byte += 1;
     }
-    #[expect(clippy::indexing_slicing, reason = "constants have no other way to a place")]
-    {
-        kinds[b'%' as usize] = ESCAPE;
-    }
+    kinds[b'%' as usize] = ESCAPE;
     kinds
 };
 

@@ -10,12 +10,8 @@ use crate::fixture::host::{GROUP, Host, USER, host_with};
 use scim_core::{
     limits::Limits,
     quirks::Quirks,
-    resource::Resource,
-    schema::{Registry, Relation, ResourceType},
-    store::{
-        Change, ChangeOutcome, CommitError, Key, MemoryStore, Page, Referrer, RequestContext, RequestedAttributes,
-        Scan, Store, StoreError, Stored,
-    },
+    schema::Registry,
+    store::{Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, Store, StoreError},
 };
 use serde_json::{Value as Json, json};
 
@@ -35,43 +31,7 @@ impl Failing {
 
 impl Store for Failing {
     forward! { inner: capabilities, pushdown, locate }
-
-    async fn get(
-        &self,
-        context: &RequestContext,
-        key: Key<'_>,
-        requested: &RequestedAttributes<'_>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.check()?;
-        self.inner.get(context, key, requested).await
-    }
-
-    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        self.check()?;
-        self.inner.scan(context, scan).await
-    }
-
-    async fn referrers(
-        &self,
-        context: &RequestContext,
-        relation: &Relation,
-        ids: &[&str],
-        bytes: usize,
-    ) -> Result<Vec<Referrer>, StoreError> {
-        self.check()?;
-        self.inner.referrers(context, relation, ids, bytes).await
-    }
-
-    async fn get_many(
-        &self,
-        context: &RequestContext,
-        resource_type: &Arc<ResourceType>,
-        ids: &[&str],
-        requested: &RequestedAttributes<'_>,
-    ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        self.check()?;
-        self.inner.get_many(context, resource_type, ids, requested).await
-    }
+    forward! { inner after check: get, scan, referrers, get_many }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let done = self.inner.commit(context, batch).await?;

@@ -19,8 +19,8 @@ use scim_core::{
     resource::Resource,
     schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
     store::{
-        Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, MemoryStore, Page, Replacement,
-        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
+        Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, MemoryStore, Replacement, RequestContext,
+        RequestedAttributes, Store, StoreError, TenantId,
     },
     value::Value,
 };
@@ -46,21 +46,7 @@ impl Busy {
 
 impl Store for Busy {
     forward! { inner: capabilities, pushdown }
-
-    async fn get(
-        &self,
-        context: &RequestContext,
-        key: Key<'_>,
-        requested: &RequestedAttributes<'_>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.read()?;
-        self.inner.get(context, key, requested).await
-    }
-
-    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        self.read()?;
-        self.inner.scan(context, scan).await
-    }
+    forward! { inner after read: get, scan }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let busy = |left: usize| left.checked_sub(1);
