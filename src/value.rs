@@ -4,11 +4,12 @@
 //! JSON). This module does not know JSON, and knows only the ids of schema attributes.
 
 mod date_time;
+mod list;
 mod number;
 mod text;
 
 pub(crate) use self::date_time::{parse_date_time, read_date_time, read_date_time_literal};
-pub use self::{number::Decimal, text::Text};
+pub use self::{list::List, number::Decimal, text::Text};
 
 use chrono::{DateTime, Utc};
 
@@ -33,7 +34,7 @@ pub enum Value {
     /// The sub-attributes of one complex value.
     Complex(Object),
     /// The values of a multi-valued attribute; never empty in a resource.
-    List(Vec<Self>),
+    List(List),
 }
 
 impl Value {
@@ -67,7 +68,7 @@ impl Value {
     /// ```
     /// use scim_core::{chrono::DateTime, value::{Decimal, Value}};
     ///
-    /// let list = Value::List(vec![Value::Integer(7)]);
+    /// let list = Value::List([Value::Integer(7)].into());
     /// assert_eq!(list.as_list().and_then(|values| values[0].as_i64()), Some(7));
     /// assert_eq!((list.as_i64(), Value::Integer(7).as_list().is_none()), (None, true));
     /// let half = Value::Decimal(Decimal::parse("0.5").expect("a number"));
@@ -87,10 +88,7 @@ impl Value {
     pub(crate) fn shrink_to_fit(&mut self) {
         match self {
             Self::Complex(object) => object.shrink_to_fit(),
-            Self::List(values) => {
-                values.iter_mut().for_each(Self::shrink_to_fit);
-                values.shrink_to_fit();
-            }
+            Self::List(values) => values.shrink_to_fit(),
             _ => {}
         }
     }

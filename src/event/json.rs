@@ -201,7 +201,7 @@ fn membership(
 ) -> Result<Membership, EventError> {
     let attribute = list_of(resource_type, edit.attribute)?;
     let add = match added.and_then(|added| added.root_mut().remove(attribute)) {
-        Some(Value::List(elements)) => elements,
+        Some(Value::List(elements)) => elements.into_vec(),
         _ => Vec::new(),
     };
     let objects = add.into_iter().filter_map(|element| match element {

@@ -193,7 +193,7 @@ impl Application<'_> {
         }
         let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
         match object.and_then(|object| object.get_mut(list)) {
-            Some(Value::List(values)) => std::mem::take(values),
+            Some(Value::List(values)) => std::mem::take(values).into_vec(),
             _ => Vec::new(),
         }
     }
@@ -210,7 +210,7 @@ impl Application<'_> {
             return Err(PatchError::new(PatchErrorKind::TooMany, format!("expected at most {most} values")));
         }
         if let Some(object) = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list)) {
-            object.insert(list, Value::List(values));
+            object.insert(list, Value::List(values.into()));
         }
         Ok(())
     }

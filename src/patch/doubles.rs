@@ -29,7 +29,7 @@ impl Application<'_> {
         let kept = if has_doubles { self.distinct(list, there)? } else { there };
         let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
         if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
-            *place = Value::List(kept);
+            *place = Value::List(kept.into());
         }
         Ok(())
     }

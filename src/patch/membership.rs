@@ -81,14 +81,14 @@ impl ValueEdit {
         let value = resource.resource_type().value_of(attribute)?;
         let root = resource.root_mut();
         let mut list = match root.get_mut(attribute) {
-            Some(Value::List(list)) => std::mem::take(list),
+            Some(Value::List(list)) => std::mem::take(list).into_vec(),
             _ => Vec::new(),
         };
         let effect = self.apply_to(value, &mut list);
         match root.get_mut(attribute) {
             _ if list.is_empty() => drop(root.remove(attribute)),
-            Some(there) => *there = Value::List(list),
-            None => root.push(attribute, Value::List(list)),
+            Some(there) => *there = Value::List(list.into()),
+            None => root.push(attribute, Value::List(list.into())),
         }
         effect
     }

@@ -44,8 +44,8 @@ pub(crate) fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<Attri
                     return !below.is_empty();
                 }
             }
-            Value::List(values) => {
-                values.retain_mut(|value| {
+            Value::List(values) if values.iter().any(|value| has_any(value, hidden)) => {
+                values.retain(|value| {
                     let Value::Complex(below) = value else { return true };
                     let Some(found) = strip(below, hidden) else { return true };
                     first.get_or_insert(found);
@@ -58,6 +58,15 @@ pub(crate) fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<Attri
         true
     });
     first
+}
+
+/// Whether the value or a part of the value is one of the `hidden` attributes.
+fn has_any(value: &Value, hidden: &[AttributeId]) -> bool {
+    match value {
+        Value::Complex(object) => object.iter().any(|(part, value)| hidden.contains(&part) || has_any(value, hidden)),
+        Value::List(values) => values.iter().any(|value| has_any(value, hidden)),
+        _ => false,
+    }
 }
 
 fn restore(resource_type: &ResourceType, hidden: &[AttributeId], before: &Object, after: &mut Object) {
@@ -87,7 +96,7 @@ fn restore(resource_type: &ResourceType, hidden: &[AttributeId], before: &Object
                 };
                 let id = resource_type.value_of(attribute).filter(|id| !hidden.contains(id));
                 let mut pairs = id.map(|id| Pairs::new(id, was));
-                for (index, value) in now.iter_mut().enumerate() {
+                for (index, value) in now.make_mut().iter_mut().enumerate() {
                     // A value that the patch did not change still has its own hidden sub-attributes.
                     let Value::Complex(now) = value else { continue };
                     if has_hidden(now) {

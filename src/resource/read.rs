@@ -193,6 +193,8 @@ struct Reader<'a> {
     loss: Loss,
     /// The `value` of each element that the client packed into text.
     unpacked: Vec<Text>,
+    /// The room in which the values of each list are collected.
+    collected: Vec<Value>,
     /// The fault, for which serde's error has no room.
     fault: Option<ResourceError>,
 }
@@ -212,6 +214,7 @@ impl<'a> Reader<'a> {
             previous: None,
             loss: Loss::None,
             unpacked: Vec::new(),
+            collected: Vec::new(),
             fault: None,
         }
     }
@@ -249,7 +252,7 @@ impl<'a> Reader<'a> {
 
     fn elements(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Vec<Value>, ResourceError> {
         Ok(match self.part(attribute, Mode::List, raw)? {
-            Some(Value::List(values)) => values,
+            Some(Value::List(values)) => values.into_vec(),
             Some(value) => vec![value],
             None => Vec::new(),
         })

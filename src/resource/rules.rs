@@ -333,7 +333,7 @@ fn keep(resource_type: &ResourceType, parent: AttributeId, before: &Object, afte
             (Value::List(was), Some(Value::List(now))) => {
                 let Some(id) = resource_type.value_of(attribute) else { continue };
                 let mut pairs = Pairs::new(id, was);
-                for (index, value) in now.iter_mut().enumerate() {
+                for (index, value) in now.make_mut().iter_mut().enumerate() {
                     if let Value::Complex(now) = value
                         && let Some(was) = pairs.find(index, now)
                     {

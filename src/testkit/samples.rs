@@ -129,7 +129,7 @@ fn keep_value_apart(value: &mut Value) {
     match value {
         Value::String(folded) if !folded.is_ascii() && fold(folded).is_ascii() => *value = text("\u{e9}"),
         Value::Complex(object) => keep_apart(object),
-        Value::List(elements) => elements.iter_mut().for_each(keep_value_apart),
+        Value::List(elements) => elements.make_mut().iter_mut().for_each(keep_value_apart),
         _ => {}
     }
 }
@@ -184,7 +184,8 @@ fn fill(resource_type: &ResourceType, parent: AttributeId, name: &str, object: &
             continue;
         }
         let value = value_of(resource_type, attribute, name);
-        let value = if resource_type.attribute(attribute).is_multi_valued() { Value::List(vec![value]) } else { value };
+        let value =
+            if resource_type.attribute(attribute).is_multi_valued() { Value::List([value].into()) } else { value };
         object.insert(attribute, value);
     }
 }
@@ -315,7 +316,7 @@ fn random_value(resource_type: &ResourceType, attribute: AttributeId, random: &m
             elements.push(element);
         }
     }
-    (!elements.is_empty()).then_some(Value::List(elements))
+    (!elements.is_empty()).then_some(Value::List(elements.into()))
 }
 
 fn random_element(resource_type: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {

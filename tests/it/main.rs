@@ -94,6 +94,7 @@ mod resource {
     mod projection;
     mod reading;
     mod same_twice;
+    mod shared_lists;
     mod typed;
 }
 mod schema {

@@ -41,7 +41,7 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
         let Some(values) = wanted.value(list).filter(|_| !resource_type.is_reference_list(list)) else { continue };
         let values = arranged(resource_type, list, values.elements());
         if let Some(object) = object_mut(resource_type, wanted.root_mut(), resource_type.parent(list)) {
-            object.insert(list, Value::List(values));
+            object.insert(list, Value::List(values.into()));
         }
     }
     Ok(wanted)
@@ -127,7 +127,7 @@ fn settled(resource_type: &ResourceType, list: AttributeId, was: &Value, now: &V
             }
         }
     }
-    Value::List(settled)
+    Value::List(settled.into())
 }
 
 /// The values by their id; `None` for an id that several values have.
@@ -161,7 +161,7 @@ fn strip(resource_type: &ResourceType, parent: AttributeId, object: &mut Object)
             return false;
         }
         if let Value::List(values) = value {
-            values.retain_mut(|value| says_something(resource_type, id, value));
+            values.retain(|value| says_something(resource_type, id, value));
             return !values.is_empty();
         }
         says_something(resource_type, id, value)

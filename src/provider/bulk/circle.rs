@@ -221,9 +221,10 @@ fn strip_object(resource_type: &ResourceType, object: &mut Object, ids: &HashSet
         let refers = |value: &Value| refers_to(resource_type, attribute, value, ids);
         match value {
             Value::List(values) => {
-                let before = values.len();
-                values.retain(|value| !refers(value));
-                stripped |= values.len() != before;
+                if values.iter().any(refers) {
+                    stripped = true;
+                    values.retain(|value| !refers(value));
+                }
                 !values.is_empty()
             }
             value if refers(value) => {

@@ -45,6 +45,7 @@ impl<S: Store> ServiceProvider<S> {
             let known: HashMap<&str, (usize, &Object)> =
                 known.filter_map(|(at, known)| Some((referred(&resource_type, list, known)?, (at, known)))).collect();
             let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
+            let elements = elements.make_mut();
             let place = |element: &Value| {
                 let id = element.as_object().and_then(|element| referred(&resource_type, list, element));
                 id.and_then(|id| known.get(id)).map_or(usize::MAX, |(at, _)| *at)

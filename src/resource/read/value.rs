@@ -1,6 +1,6 @@
 //! The values of attributes, each read as its attribute's type (RFC 7643 §1.2, §2.3).
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde::{
     Deserialize,
@@ -16,11 +16,8 @@ use super::{
 use crate::{
     quirks::Quirk,
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Object, Text, Value, read_date_time},
+    value::{List, Object, Text, Value, read_date_time},
 };
-
-/// The number of elements from which a list gives back the room that it does not use.
-const MANY: usize = 64;
 
 /// The shape of JSON that is expected at a position.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +103,7 @@ impl OfAttribute<'_, '_> {
     /// Puts the value into its place, as a list where a list is expected.
     #[inline]
     pub(super) fn put(self, value: Value) {
-        let value = if self.mode == Mode::List { Value::List(vec![value]) } else { value };
+        let value = if self.mode == Mode::List { Value::List([value].into()) } else { value };
         self.put_whole(value);
     }
 
@@ -302,10 +299,10 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 
 impl Reader<'_> {
     /// Reads the values of an array (RFC 7643 §2.4).
-    fn list<'de, S: SeqAccess<'de>>(&mut self, attribute: AttributeId, mut array: S) -> Result<Vec<Value>, S::Error> {
+    fn list<'de, S: SeqAccess<'de>>(&mut self, attribute: AttributeId, mut array: S) -> Result<List, S::Error> {
         self.open(attribute)?;
         let outer = self.index;
-        let mut values = Vec::new();
+        let mut values = mem::take(&mut self.collected);
         for index in 0.. {
             self.index = Some(index);
             let place = Place::Element(&mut values);
@@ -323,11 +320,9 @@ impl Reader<'_> {
         if !self.is_stored() && values.len() > 1 {
             drop_doubles(self.resource_type, attribute, &mut values);
         }
-        // A list that grew by doubling may have room for twice its elements.
-        if values.len() > MANY {
-            values.shrink_to_fit();
-        }
-        Ok(values)
+        let list = List::drain(&mut values);
+        self.collected = values;
+        Ok(list)
     }
 
     /// Reads text as a value of the type of `attribute`, which is not complex. The case of the text stays

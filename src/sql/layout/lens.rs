@@ -149,7 +149,7 @@ fn show_element(resource: &mut Resource, list: AttributeId, part: AttributeId, v
     let primary = resource.resource_type().conventional(list).primary;
     let root = resource.root_mut();
     let mut elements = match root.remove(list) {
-        Some(Value::List(elements)) => elements,
+        Some(Value::List(elements)) => elements.into_vec(),
         Some(element) => vec![element],
         None => Vec::new(),
     };
@@ -164,6 +164,6 @@ fn show_element(resource: &mut Resource, list: AttributeId, part: AttributeId, v
         (Some(_), Some(_)) | (None, None) => {}
     }
     if !elements.is_empty() {
-        root.insert(list, Value::List(elements));
+        root.insert(list, Value::List(elements.into()));
     }
 }

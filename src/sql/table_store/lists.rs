@@ -108,7 +108,7 @@ pub(super) async fn read<S: Session>(
     }
     for found in found {
         if let Some(values) = values.remove(&found.key) {
-            found.resource.root_mut().insert(list, Value::List(values));
+            found.resource.root_mut().insert(list, Value::List(values.into()));
         }
     }
     Ok(kept)

@@ -82,7 +82,7 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             let name = if list_id == group { "list" } else { "another list" };
             let mut resource = kit.samples.named(referrer, list_id, name);
             let element = super::super::samples::reference(referrer, *list, &id, resource_type);
-            resource.root_mut().insert(*list, Value::List(vec![Value::Complex(element)]));
+            resource.root_mut().insert(*list, Value::List([Value::Complex(element)].into()));
             resource
         };
         for change in [create(with(&random.id())), replace(with(&group), Expect::Exists)] {

@@ -95,6 +95,6 @@ fn give_values(resource: &mut Resource, mail: &str) {
     let emails = resource_type.child(AttributeId::ROOT, "emails");
     if let Some((emails, value)) = emails.and_then(|emails| Some((emails, resource_type.value_of(emails)?))) {
         let element = Value::Complex(Object::from_iter([(value, text(mail))]));
-        resource.root_mut().insert(emails, Value::List(vec![element]));
+        resource.root_mut().insert(emails, Value::List([element].into()));
     }
 }

@@ -35,7 +35,7 @@ impl Scene {
             .map(|id| Value::Complex(reference(&referrer, list, id, &kit.samples.subject)))
             .collect();
         if !elements.is_empty() {
-            resource.root_mut().insert(list, Value::List(elements));
+            resource.root_mut().insert(list, Value::List(elements.into()));
         }
         kit.write_one(&context, "a list of references is created", create(resource)).await?;
         Ok(Self { context, referrer, list, ids, group })
@@ -105,11 +105,11 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     }
     kit.refuse(&scene.context, "a list does not refer to what is not there", &[change], 0, bad).await?;
     let mut resource = kit.samples.named(&scene.referrer, &other, "other");
-    resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
+    resource.root_mut().insert(list, Value::List([Value::Complex(scene.element(kit, &missing))].into()));
     let what = "a new list does not refer to what is not there";
     kit.refuse(&scene.context, what, &[create(resource.clone())], 0, bad).await?;
     let mut resource = kit.samples.named(&scene.referrer, &scene.group, "list");
-    resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
+    resource.root_mut().insert(list, Value::List([Value::Complex(scene.element(kit, &missing))].into()));
     let what = "a list that is replaced does not refer to what is not there";
     kit.refuse(&scene.context, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
     // A target whose type the list may not refer to.
@@ -238,7 +238,7 @@ pub(super) async fn of_tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.write_one(&one, "a tenant has a member", create(kit.samples.subject(&id, "one"))).await?;
     let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = Value::Complex(reference(&referrer, list, &id, subject));
-    resource.root_mut().insert(list, Value::List(vec![element]));
+    resource.root_mut().insert(list, Value::List([element].into()));
     kit.write_one(&one, "a tenant has a list", create(resource)).await?;
     // A store whose ids are unique beyond the tenant refuses the second resource with the id.
     match kit.commit(&other, &[create(kit.samples.subject(&id, "other"))]).await {

@@ -37,8 +37,8 @@ pub(super) async fn reported_versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), 
     let with = |name: &str, ids: &[&String]| {
         let mut resource = kit.samples.named(&referrer, &group, name);
         if !ids.is_empty() {
-            let elements = ids.iter().map(|id| Value::Complex(element(id))).collect();
-            resource.root_mut().insert(list, Value::List(elements));
+            let elements = ids.iter().map(|id| Value::Complex(element(id)));
+            resource.root_mut().insert(list, Value::List(elements.collect()));
         }
         resource
     };
@@ -73,7 +73,7 @@ pub(super) async fn replacements<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop>
     kit.write_one(&context, "a member is created", create(kit.samples.subject(&member, "before"))).await?;
     let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = reference(&referrer, list, &member, resource_type);
-    resource.root_mut().insert(list, Value::List(vec![Value::Complex(element)]));
+    resource.root_mut().insert(list, Value::List([Value::Complex(element)].into()));
     kit.write_one(&context, "a list is created", create(resource)).await?;
     let before = kit.existing(&context, &referrer, &group, "the list").await?;
 

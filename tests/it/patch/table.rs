@@ -788,7 +788,7 @@ fn an_error_has_its_message_and_an_edit_knows_whether_it_has_a_step() {
     let [id, kind] = ["value", "type"].map(|name| group.child(members, name).unwrap());
     let member = |id: AttributeId, text: &str| Object::from_iter([(id, Value::String(text.into()))]);
     let mut resource = Resource::new(Arc::clone(group));
-    resource.root_mut().insert(members, Value::List(vec![Value::Complex(member(kind, "User"))]));
+    resource.root_mut().insert(members, Value::List([Value::Complex(member(kind, "User"))].into()));
     let edit =
         ValueEdit { remove: vec!["b".into()], add: vec![member(id, "a"), member(id, "a")], ..ValueEdit::default() };
     let effect = ValueEdit { add: vec![member(id, "a")], ..ValueEdit::default() };

@@ -327,7 +327,7 @@ impl Store for Broken {
             let dangling = self.dangling.lock().unwrap();
             elements.extend(dangling.iter().filter(|(id, ..)| *id == key.id).map(|(_, _, element)| element.clone()));
             if !elements.is_empty() {
-                resource.root_mut().insert(list, Value::List(elements));
+                resource.root_mut().insert(list, Value::List(elements.into()));
                 stored.resource = Arc::new(resource);
             }
         }

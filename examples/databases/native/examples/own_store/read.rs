@@ -204,7 +204,7 @@ impl Fetch {
         }
         for stored in items {
             if let Some(members) = members.remove(stored.resource.id()) {
-                Arc::make_mut(&mut stored.resource).root_mut().insert(self.types.members, Value::List(members));
+                Arc::make_mut(&mut stored.resource).root_mut().insert(self.types.members, Value::List(members.into()));
             }
         }
         Ok(())
