@@ -29,7 +29,7 @@ const COMMIT: u64 = 10_000;
 
 /// Units of a reference that a statement adds, besides its row: in SQLite, and in PostgreSQL. Its target is looked up,
 /// and the element is written as JSON and read again.
-const ADDED_REFERENCE: (u64, u64) = (500, 1_500);
+const ADDED_REFERENCE: (u64, u64) = (500, 3_000);
 
 /// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
 /// PostgreSQL, where a new version of a row has new index entries for all values.
