@@ -20,7 +20,6 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(crate) use self::spending::Spending;
 use self::tree::Slot;
 pub use self::{
     build::LiteralBuf,
@@ -30,14 +29,13 @@ pub use self::{
     matcher::Matcher,
     tree::{Operand, OperandIter, Operands},
 };
+pub(crate) use self::{grammar::parse_patch_path, spending::Spending};
 use crate::{
     limits::Limits,
     path::PathRef,
     quirks::{Quirks, Reading, Tolerance},
+    value::Text,
 };
-
-#[expect(unused_imports, reason = "PATCH, their user, is built on top of this")]
-pub(crate) use self::grammar::{PatchPathParts, parse_patch_path};
 
 /// A filter, as in `?filter=userName eq "bjensen"` (RFC 7644 §3.4.2.2).
 ///
@@ -58,7 +56,7 @@ pub(crate) use self::grammar::{PatchPathParts, parse_patch_path};
 #[derive(Clone)]
 pub struct Filter {
     /// The text to which the nodes' spans point: names, numbers and strings without their escapes.
-    text: Box<str>,
+    text: Text,
     /// Children precede their parents, so the last node is the root and each subtree is one range.
     nodes: Vec<Slot>,
     height: u16,

@@ -13,5 +13,5 @@ mod string;
 mod value;
 mod word;
 
-pub(crate) use self::patch_path::{PatchPathParts, parse_patch_path};
+pub(crate) use self::patch_path::parse_patch_path;
 pub(super) use self::{expression::parse_filter, number::is_number};

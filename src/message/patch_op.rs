@@ -113,30 +113,30 @@ macro_rules! expecting {
 
 #[derive(Default)]
 struct Message {
-    /// How `schemas` names the message; `None` if it is empty or missing.
+    /// How `schemas` names the message; `None` if `schemas` is empty or missing.
     schema: Option<Spelling>,
     operations: Option<Vec<Operation>>,
 }
 
-/// How closely the URIs in `schemas` match the URN of the message.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How closely a URI in `schemas` matches the URN of the message; the closest URI of a list is the greatest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Spelling {
-    Exact,
-    /// A URI names a patch, but not with this URN.
-    Other,
-    /// No URI names a patch.
+    /// The URI names no patch.
     Foreign,
+    /// The URI names a patch, but not with this URN.
+    Other,
+    Exact,
 }
 
 impl Spelling {
-    fn of(uris: &[Uri<'_>]) -> Option<Self> {
-        let names_patch = |uri: &Uri<'_>| uri.0.to_ascii_lowercase().contains("patch");
-        Some(match uris {
-            [] => return None,
-            _ if uris.iter().any(|uri| uri.0.eq_ignore_ascii_case(PATCH_OP)) => Self::Exact,
-            _ if uris.iter().any(names_patch) => Self::Other,
-            _ => Self::Foreign,
-        })
+    fn of(uri: &str) -> Self {
+        if uri.eq_ignore_ascii_case(PATCH_OP) {
+            Self::Exact
+        } else if uri.to_ascii_lowercase().contains("patch") {
+            Self::Other
+        } else {
+            Self::Foreign
+        }
     }
 }
 
@@ -161,15 +161,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
         while let Some(name) = members.next(|name| self.0.twice(name))? {
             if name == "schemas" {
                 self.0.expected = SCHEMAS;
-                let schemas = match members.value::<Option<Uris<'_>>>()? {
-                    None => Vec::new(),
-                    Some(Uris::List(uris)) => uris,
-                    Some(Uris::One(uri)) if self.0.reading.allows(Quirk::OneForList) => vec![uri],
-                    Some(Uris::One(_)) => {
-                        return Err(self.0.fail(PatchError::syntax(format!("expected {SCHEMAS}"))));
-                    }
-                };
-                message.schema = Spelling::of(&schemas);
+                message.schema = members.value_by(SchemasSeed(self.0))?;
             } else {
                 self.0.expected = OPERATIONS;
                 message.operations = Some(members.value_by(OperationsSeed(self.0))?);
@@ -181,16 +173,44 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
     }
 }
 
+/// Reads `schemas` of the message: a list of URIs, one URI if that is tolerated, or `null`.
+struct SchemasSeed<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for SchemasSeed<'_, '_> {
+    type Value = Option<Spelling>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SchemasSeed<'_, '_> {
+    type Value = Option<Spelling>;
+
+    expecting!(SCHEMAS);
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, uri: &str) -> Result<Self::Value, E> {
+        if !self.0.reading.allows(Quirk::OneForList) {
+            return Err(self.0.fail(PatchError::syntax(format!("expected {SCHEMAS}"))));
+        }
+        Ok(Some(Spelling::of(uri)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut closest = None;
+        while let Some(Uri(uri)) = seq.next_element()? {
+            closest = closest.max(Some(Spelling::of(&uri)));
+        }
+        Ok(closest)
+    }
+}
+
 #[derive(Deserialize)]
 struct Uri<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// `schemas` of the message: a list, or one URI.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Uris<'a> {
-    List(#[serde(borrow)] Vec<Uri<'a>>),
-    One(#[serde(borrow)] Uri<'a>),
-}
 
 struct OperationsSeed<'a, 'b>(&'a mut Reader<'b>);
 

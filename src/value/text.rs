@@ -113,6 +113,15 @@ impl From<Box<str>> for Text {
     }
 }
 
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        match text.0 {
+            Kept::Short { .. } => text.as_str().to_owned(),
+            Kept::Long(text) => text.into(),
+        }
+    }
+}
+
 // `str` and its UTF-8 bytes compare alike, so compare bytes.
 
 impl PartialEq for Text {
