@@ -114,9 +114,13 @@ pub fn router(
     };
     let scim = Router::new()
         .fallback(move |request: Request| providers.clone().answer(request))
-        .layer(middleware::from_fn(notes::take))
-        .layer(middleware::from_fn_with_state(reading, bodies::collect))
-        .layer(middleware::from_fn_with_state(Arc::clone(&gate), admission::admit));
+        // The first layer of a tuple is the outermost. A request copies the route once for each call of `layer`, with
+        // all layers below.
+        .layer((
+            middleware::from_fn_with_state(Arc::clone(&gate), admission::admit),
+            middleware::from_fn_with_state(reading, bodies::collect),
+            middleware::from_fn(notes::take),
+        ));
     let (pages, scim) = match console {
         Some(console) => {
             let (writer, database) = (console.writer.clone(), console.database.clone());
@@ -132,10 +136,12 @@ pub fn router(
         .merge(tokens)
         .route("/health", get(health).with_state((directory, outages)))
         .fallback(|| async { not_found() })
-        .layer(middleware::from_fn(drain))
-        .layer(middleware::from_fn(host::check))
-        .layer(middleware::from_fn_with_state(Ledger::new(bounds.answer_bytes), answers::watch))
-        .layer(middleware::from_fn(lines::one_line)))
+        .layer((
+            middleware::from_fn(lines::one_line),
+            middleware::from_fn_with_state(Ledger::new(bounds.answer_bytes), answers::watch),
+            middleware::from_fn(host::check),
+            middleware::from_fn(drain),
+        )))
 }
 
 /// Reads the body of a refused request to its end.
