@@ -18,7 +18,11 @@ pub use self::{
     row::{Cell, Row, Rows},
 };
 use super::statement::{Dialect, Statement};
-use crate::store::{CommitError, StoreError};
+use crate::{
+    filter::{Condition, Operator},
+    schema::AttributeId,
+    store::{CommitError, Scan, StoreError, TenantId},
+};
 
 /// A host's database, which runs units of work in transactions. The examples `adapters` in the repository implement
 /// the trait for `rusqlite`, `tokio-postgres` and `sqlx`.
@@ -52,23 +56,108 @@ pub trait Database: Send + Sync + 'static {
 
 /// A unit of work in one transaction. It owns all its data, so that an adapter for a blocking driver can move it to
 /// another thread, and its method [`run`](Work::run) can be called again after a lost race.
+///
+/// The other methods describe the work. An adapter may ignore them.
 pub trait Work: Send + Sync + 'static {
     /// The result of the work.
     type Output: Send + 'static;
+
+    /// The tenant on whose behalf the work runs; `None` for work of the host itself. An adapter can give each tenant its
+    /// share of the connections.
+    fn tenant(&self) -> Option<&TenantId> {
+        None
+    }
+
+    /// The class of work that only reads. An adapter can run searches on connections of their own, so that look-ups do not
+    /// wait for searches.
+    fn reads(&self) -> Reads {
+        Reads::LookUps
+    }
+
+    /// The author of the texts of the statements. An adapter can keep the statements of the program prepared.
+    fn shape(&self) -> Shape {
+        Shape::Own
+    }
+
+    /// Whether the work runs at most one statement. An adapter can run work that only reads without a transaction.
+    fn is_single(&self) -> bool {
+        false
+    }
 
     /// Does the work. After an error the transaction must be rolled back.
     fn run<S: Session>(&self, session: &mut S) -> impl Future<Output = Result<Self::Output, CommitError>> + Send;
 }
 
+/// The class of work that only reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the cost of a query depends on the rows that it names, or on all rows")]
+pub enum Reads {
+    /// Queries that an index answers: their cost depends on the rows that they name.
+    LookUps,
+    /// Queries that may examine every resource of a type.
+    Searches,
+}
+
+impl Reads {
+    /// The class of a scan: a scan by `eq` for an id or for a unique value is a look-up, any other scan is a search.
+    pub fn of(scan: &Scan<'_>) -> Self {
+        let is_unique =
+            |attribute| attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute);
+        if equality(scan).is_some_and(is_unique) { Self::LookUps } else { Self::Searches }
+    }
+}
+
+/// The author of a statement's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a text has a bounded or an unbounded number of forms")]
+pub enum Shape {
+    /// The program: the number of texts is small.
+    Own,
+    /// The client, by its filter: the number of texts is unlimited, and a text can take megabytes.
+    Client,
+}
+
+impl Shape {
+    /// The author of the text of a scan. Every client sends the lists without a filter and the scans by one `eq`. They
+    /// have few texts, as long as they name no order.
+    pub fn of(scan: &Scan<'_>) -> Self {
+        let is_own = scan.sort.is_none() && (scan.filter.is_empty() || equality(scan).is_some());
+        if is_own { Self::Own } else { Self::Client }
+    }
+}
+
+/// The attribute that the only condition of a scan compares by `eq`.
+fn equality(scan: &Scan<'_>) -> Option<AttributeId> {
+    match scan.filter {
+        [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
+        _ => None,
+    }
+}
+
 /// A connection inside a transaction.
 pub trait Session: Send {
-    /// Returns the rows of a query in their order. `bytes` is the maximum [size](Rows::size) of the rows: the session
-    /// adds rows to [`Rows::within`] until a row does not fit, and reads no further.
+    /// The SQL dialect of the database.
+    fn dialect(&self) -> Dialect;
+
+    /// Adds the rows of a query to `rows`, in their order, until [`Rows::add`] returns `false`, and reads no further.
     ///
     /// # Errors
     ///
-    /// When the database cannot run the query.
-    fn query(&mut self, query: &Statement, bytes: usize) -> impl Future<Output = Result<Rows, DatabaseError>> + Send;
+    /// When the database cannot run the query, and the errors of [`Rows::add`].
+    fn query(&mut self, query: &Statement, rows: Rows) -> impl Future<Output = Result<Rows, DatabaseError>> + Send;
+
+    /// Returns all rows of a query.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError::TooMany`] when the rows take more than [`Rows::default`] keeps, and the errors of
+    /// [`query`](Session::query).
+    fn rows(&mut self, query: &Statement) -> impl Future<Output = Result<Vec<Row>, DatabaseError>> + Send {
+        async {
+            let found = self.query(query, Rows::default()).await?;
+            if found.is_cut() { Err(DatabaseError::TooMany) } else { Ok(found.into_rows()) }
+        }
+    }
 
     /// Executes a statement. Returns the number of rows that the statement changed.
     ///
@@ -87,15 +176,18 @@ pub trait Session: Send {
 ///
 /// ```
 /// use scim_core::{
-///     sql::{Statement, database::{DatabaseError, Rows, Session, Work, run_blocking}}, store::CommitError,
+///     sql::{Dialect, Statement, database::{DatabaseError, Rows, Session, Work, run_blocking}}, store::CommitError,
 /// };
 ///
 /// /// Stands for a connection of a blocking driver.
 /// struct Connection;
 ///
 /// impl Session for Connection {
-///     async fn query(&mut self, _: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
-///         Ok(Rows::within(bytes))
+///     fn dialect(&self) -> Dialect {
+///         Dialect::Sqlite
+///     }
+///     async fn query(&mut self, _: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
+///         Ok(rows)
 ///     }
 ///     async fn execute(&mut self, _: &Statement) -> Result<u64, DatabaseError> {
 ///         Ok(1)

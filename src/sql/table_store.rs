@@ -199,7 +199,7 @@ impl<D: Database> Store for TableStore<D> {
         query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
         let survey = Survey::of(&self.tables, table, tenant.as_ref(), scan, context)?;
         let work = Fetch::new(context, &self.tables, index, tenant.clone(), query, scan.requested);
-        let mut work = work.within(scan.window).after(survey);
+        let mut work = work.page_of(scan).after(survey);
         if scan.count {
             work = work.with_count(table.count(tenant.as_ref(), scan.filter).map_err(unmapped)?);
         }
@@ -234,6 +234,7 @@ impl<D: Database> Store for TableStore<D> {
         let (index, table) = self.table(relation.referrer())?;
         let tenant = table.tenant(context)?;
         let work = Referrers {
+            owner: context.tenant().clone(),
             tables: Arc::clone(&self.tables),
             index,
             tenant,
@@ -294,7 +295,8 @@ impl<D: Database> Store for TableStore<D> {
             table.push_ids(&mut query, ids.iter().copied());
             queries.push(query);
         }
-        self.read(Locate { queries, ids: ids.iter().map(|id| (*id).into()).collect() }).await
+        self.read(Locate { owner: context.tenant().clone(), queries, ids: ids.iter().map(|id| (*id).into()).collect() })
+            .await
     }
 }
 

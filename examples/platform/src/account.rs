@@ -98,19 +98,19 @@ impl Account {
 
     fn of(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: row.text(0)?,
-            origin: if row.text(1)? == "hand" { Origin::Hand } else { Origin::Scim },
-            user_name: row.text(2)?,
-            name: row.text(3)?,
-            email: row.optional_text(4)?,
-            active: row.integer(5)? != 0,
-            assigned: row.integer(6)?,
-            role: row.text(7)?,
-            password: row.optional_text(8)?,
-            created: row.integer(9)?,
-            made_by: row.optional_text(10)?,
-            department: row.optional_text(11)?,
-            released: row.optional_integer(12)?,
+            id: row.required_text(0)?,
+            origin: if row.required_text(1)? == "hand" { Origin::Hand } else { Origin::Scim },
+            user_name: row.required_text(2)?,
+            name: row.required_text(3)?,
+            email: row.text(4)?,
+            active: row.required_integer(5)? != 0,
+            assigned: row.required_integer(6)?,
+            role: row.required_text(7)?,
+            password: row.text(8)?,
+            created: row.required_integer(9)?,
+            made_by: row.text(10)?,
+            department: row.text(11)?,
+            released: row.integer(12)?,
         })
     }
 }
@@ -236,7 +236,7 @@ impl Accounts {
     pub async fn administrators(&self, tenant: &str) -> Result<Vec<Account>, StoreError> {
         let mut query = self.select(tenant);
         query.push(" AND role = 'administrator' AND active = 1 LIMIT 3");
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
     }
 
@@ -280,8 +280,8 @@ impl Accounts {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT count(*) FROM (SELECT 1 FROM account WHERE tenant = ").bind(tenant).push(UNASSIGNED);
         query.push(" LIMIT 1000) AS waiting");
-        let rows = self.database.read(vec![query]).await?;
-        rows.into_iter().flatten().next().map_or(Ok(0), |row| row.integer(0))
+        let rows = self.database.look_up(vec![query]).await?;
+        rows.into_iter().flatten().next().map_or(Ok(0), |row| row.required_integer(0))
     }
 
     fn select(&self, tenant: &str) -> Statement {
@@ -295,7 +295,7 @@ impl Accounts {
     }
 
     async fn all(&self, query: Statement) -> Result<Vec<Account>, StoreError> {
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
     }
 }

@@ -299,14 +299,14 @@ pub async fn read(
     };
     let mut troubles = Statement::new(database.dialect());
     finding::troubles(&mut troubles, organization, now);
-    let mut found = database.read(vec![connection, runs, hours, people, begun, troubles]).await?.into_iter();
+    let mut found = database.look_up(vec![connection, runs, hours, people, begun, troubles]).await?.into_iter();
     let mut next = || found.next().unwrap_or_default();
 
     if let Some(mut row) = next().into_iter().next() {
         facts.last = time(&row, 0)?;
         facts.worked = time(&row, 1)?;
         facts.failing = time(&row, 2)?;
-        facts.fault = row.optional_text(3)?.as_deref().and_then(Fault::read);
+        facts.fault = row.text(3)?.as_deref().and_then(Fault::read);
     }
     for row in next() {
         let Some(started) = time(&row, 0)? else { continue };
@@ -316,7 +316,7 @@ pub async fn read(
         facts.requests += count(&row, 0)?;
         facts.failures += count(&row, 1)?;
     }
-    facts.people = next().first().map_or(Ok(0), |row| row.integer(0))?;
+    facts.people = next().first().map_or(Ok(0), |row| row.required_integer(0))?;
     let since = next().first().map_or(Ok(None), |row| time(row, 0))?;
     facts.begun = since.max(removed);
     facts.forget_others(removed);
@@ -354,11 +354,11 @@ async fn explain(database: &Database, organization: &str, facts: &mut Facts) -> 
 }
 
 fn time(row: &Row, column: usize) -> Result<Option<DateTime<Utc>>, StoreError> {
-    Ok(row.optional_integer(column)?.and_then(DateTime::from_timestamp_millis))
+    Ok(row.integer(column)?.and_then(DateTime::from_timestamp_millis))
 }
 
 fn count(row: &Row, column: usize) -> Result<u64, StoreError> {
-    row.integer(column).map(|number| u64::try_from(number).unwrap_or(0))
+    row.required_integer(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The databases that hold the platform's data: SQLite and PostgreSQL behind a common interface.
 //!
-//! This module runs statements, singly or as a transaction. It knows neither resources nor organizations: its
-//! callers pass their writes as [`Work`], which is written only once for both databases.
+//! This module implements the library's [`Database`](sql::database::Database). It knows neither resources nor
+//! organizations: its callers pass [`Work`], which is written only once for both databases.
 
-mod keep;
 mod lane;
 mod migration;
 mod postgres;
@@ -12,12 +11,12 @@ mod sqlite;
 
 use std::path::Path;
 
+pub use scim_core::sql::database::{Cell, DatabaseError, Reads, Row, Rows, Session, Shape, Work};
 use scim_core::{
-    sql::{Dialect, Statement},
+    sql::{self, Dialect, Statement},
     store::{CommitError, StoreError, TenantId},
 };
 
-pub use self::keep::{Found, Keep};
 pub(crate) use self::migration::alone;
 pub use self::settings::{Deadlines, Settings};
 use self::{postgres::Postgres, sqlite::Sqlite};
@@ -133,51 +132,36 @@ impl Database {
     /// # Errors
     ///
     /// When the database cannot answer.
-    pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let (last, keep) = (None, Keep::default());
+    pub async fn look_up(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let (last, keep) = (None, Rows::default());
         let reading = Reading { queries, last, lane: Reads::LookUps, owner: None, shape: Shape::Own, keep };
         let found = self.run(reading).await?;
         if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows) }
     }
 
     /// Runs queries that see one state of the database, in their lane. Returns the rows of each query that
-    /// [`Reading::keep`] retains. When the future is dropped, the database stops working on the queries.
+    /// [`Reading::keep`] retains.
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooMany`] when a search takes longer than [`Deadlines::search`]; [`StoreError::Unavailable`] when
-    /// the database does not answer, or all turns of the lane are taken for longer than [`Deadlines::wait`].
+    /// Those of [`Database::read`].
     pub async fn run(&self, reading: Reading) -> Result<Found, StoreError> {
-        if tracing::enabled!(target: "platform::plan", tracing::Level::TRACE) {
-            self.tell_plans(&reading).await?;
-        }
-        self.send(reading).await
+        self.read(reading).await.map_err(|failed| failed.error)
     }
 
-    async fn send(&self, reading: Reading) -> Result<Found, StoreError> {
+    /// Runs work that only reads, in its lane: its statements see one state of the database. When the future is
+    /// dropped, the database stops working on the queries.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] when a query of a search takes longer than [`Deadlines::search`];
+    /// [`StoreError::Unavailable`] when the database does not answer, or all turns of the lane are taken for longer than
+    /// [`Deadlines::wait`]; the errors of the work.
+    pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match &self.0 {
-            Kind::Sqlite(sqlite) => sqlite.read(reading).await,
-            Kind::Postgres(postgres) => postgres.read(reading).await,
+            Kind::Sqlite(sqlite) => sqlite.read(work).await,
+            Kind::Postgres(postgres) => postgres.read(work).await,
         }
-    }
-
-    async fn tell_plans(&self, reading: &Reading) -> Result<(), StoreError> {
-        let mut queries = reading.queries.clone();
-        if let Some(choice) = &reading.last {
-            let found = self.send(Reading { last: None, ..reading.clone() }).await?;
-            queries.push(choice.after(&found.rows).clone());
-        }
-        let explained = queries.iter().map(Statement::explained).collect();
-        let (last, keep) = (None, Keep::default());
-        let explaining = Reading { queries: explained, last, shape: Shape::Client, keep, ..reading.clone() };
-        let plans = self.send(explaining).await?.rows;
-        let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
-        for (query, rows) in queries.iter().zip(plans) {
-            let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
-            let plan = without_texts(&lines.join("\n"));
-            tracing::trace!(target: "platform::plan", sql = query.text(), plan);
-        }
-        Ok(())
     }
 
     /// Checks that the database answers, that every table of the program exists, and that the SQLite file is still
@@ -190,7 +174,7 @@ impl Database {
         if let Kind::Sqlite(sqlite) = &self.0 {
             sqlite.check()?;
         }
-        self.read(vec![migration::every_table(self.dialect())]).await.map(drop)
+        self.look_up(vec![migration::every_table(self.dialect())]).await.map(drop)
     }
 
     /// Runs statements as one transaction. Returns the number of rows that each statement changed.
@@ -211,8 +195,30 @@ impl Database {
     pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.write(work).await,
-            Kind::Postgres(postgres) => postgres.write(work).await,
+            Kind::Postgres(postgres) => postgres.write(work, true).await,
         }
+    }
+
+    /// [`Database::write`] without a deadline: when the program starts, it may rewrite whole tables.
+    pub(crate) async fn write_at_start<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.write(work).await,
+            Kind::Postgres(postgres) => postgres.write(work, false).await,
+        }
+    }
+}
+
+impl sql::database::Database for Database {
+    fn dialect(&self) -> Dialect {
+        self.dialect()
+    }
+
+    async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        self.read(work).await
+    }
+
+    async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        self.write(work).await
     }
 }
 
@@ -238,8 +244,61 @@ pub struct Reading {
     pub owner: Option<TenantId>,
     /// Whether the statements stay prepared.
     pub shape: Shape,
-    /// How many of the rows are kept.
-    pub keep: Keep,
+    /// The rows of each query that are kept.
+    pub keep: Rows,
+}
+
+/// The result of queries.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The rows of each query.
+    pub rows: Vec<Vec<Row>>,
+    /// Whether the last of these queries has more rows than were kept. The queries after it did not run.
+    pub is_cut: bool,
+}
+
+impl Work for Reading {
+    type Output = Found;
+
+    fn tenant(&self) -> Option<&TenantId> {
+        self.owner.as_ref()
+    }
+
+    fn reads(&self) -> Reads {
+        self.lane
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn is_single(&self) -> bool {
+        self.queries.len() == 1 && self.last.is_none()
+    }
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Found, CommitError> {
+        let mut found = Found::default();
+        for query in &self.queries {
+            self.add(session, query, &mut found).await?;
+            if found.is_cut {
+                return Ok(found);
+            }
+        }
+        if let Some(choice) = &self.last {
+            let query = choice.after(&found.rows);
+            self.add(session, query, &mut found).await?;
+        }
+        Ok(found)
+    }
+}
+
+impl Reading {
+    async fn add<S: Session>(&self, session: &mut S, query: &Statement, found: &mut Found) -> Result<(), StoreError> {
+        let rows = session.query(query, self.keep.clone()).await?;
+        found.is_cut = rows.is_cut();
+        found.rows.push(rows.into_rows());
+        Ok(())
+    }
 }
 
 /// Two queries for the same page, of which only one runs. The query before them has counted the resources that a
@@ -258,64 +317,11 @@ impl Choice {
     /// The query that reads fewer resources, given the row with the two counts.
     fn after(&self, found: &[Vec<Row>]) -> &Statement {
         let row = found.last().and_then(|rows| rows.first());
-        let number = |column| row.and_then(|row| row.integer(column).ok()).map_or(0, i128::from);
+        let number = |column| row.and_then(|row| row.integer(column).ok().flatten()).map_or(0, i128::from);
         let (selected, all) = (number(0), number(1));
         // A walk reads `take * all / selected` resources if the selected ones are evenly distributed.
         if selected * selected > i128::from(self.take) * all { &self.walk } else { &self.find }
     }
-}
-
-/// The two lanes of queries. Each has connections of its own, so that searches do not delay look-ups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reads {
-    /// Queries that an index answers: their cost depends on the rows that they name.
-    LookUps,
-    /// Queries that may examine every resource of a type.
-    Searches,
-}
-
-/// The author of a statement's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// The program. It has few statements, so connections keep them prepared.
-    Own,
-    /// The client, by its filter. The number of texts is unlimited, and a text can take megabytes, so no text is
-    /// kept prepared.
-    Client,
-}
-
-/// A unit of work that runs in one transaction.
-pub trait Work: Send + Sync + 'static {
-    /// The result of the work.
-    type Output: Send + 'static;
-
-    /// The organization on whose behalf the work runs. It gets only its share of the turns to write.
-    fn owner(&self) -> Option<&TenantId> {
-        None
-    }
-
-    /// Whether the work has no deadline: when the program starts, it may rewrite whole tables.
-    fn is_unbounded(&self) -> bool {
-        false
-    }
-
-    /// Does the work. After an error nothing has changed.
-    fn run<S: Session>(&self, session: &mut S) -> impl Future<Output = Result<Self::Output, CommitError>> + Send;
-}
-
-/// A connection inside a transaction.
-pub trait Session: Send {
-    /// The SQL dialect of the connection.
-    fn dialect(&self) -> Dialect;
-
-    /// Returns the rows that a query finds; [`StoreError::TooMany`] when they take more than [`Keep::default`].
-    fn query(&mut self, query: &Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
-
-    /// Executes a statement. Returns the number of rows that it changed.
-    fn execute(&mut self, statement: &Statement) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Adds to the cost of the transaction. A session that counts no cost ignores the call.
-    fn spend(&mut self, _units: u64) {}
 }
 
 /// Statements that run one after the other.
@@ -340,91 +346,21 @@ fn without_texts(plan: &str) -> String {
     parts.map(|(index, part)| if index % 2 == 0 { part } else { "'…'" }).collect()
 }
 
+/// Whether the plans of reading queries are recorded.
+fn tells_plans() -> bool {
+    tracing::enabled!(target: "platform::plan", tracing::Level::TRACE)
+}
+
+/// Emits the plan of a query, which is the result of [`Statement::explained`].
+fn tell_plan(query: &Statement, explained: Rows) -> Result<(), StoreError> {
+    let column = if query.dialect() == Dialect::Sqlite { 3 } else { 0 };
+    let lines = explained.into_rows().into_iter().map(|mut row| row.required_text(column));
+    let plan = without_texts(&lines.collect::<Result<Vec<_>, _>>()?.join("\n"));
+    tracing::trace!(target: "platform::plan", sql = query.text(), plan);
+    Ok(())
+}
+
 /// Emits the event of a statement, with the number of rows that it read or changed.
 fn tell(sql: &str, rows: usize) {
     tracing::debug!(target: "platform::sql", sql, rows);
-}
-
-/// A row of a query's result.
-#[derive(Debug)]
-pub struct Row(Vec<Cell>);
-
-/// A value in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Cell {
-    Null,
-    Text(String),
-    /// An integer, or a Boolean as 0 or 1.
-    Integer(i64),
-}
-
-impl Row {
-    /// The approximate size of the row in memory, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + self.0.len() * size_of::<Cell>() + self.text_from(0)
-    }
-
-    /// The bytes of the texts in this column and in the columns after it.
-    pub(crate) fn text_from(&self, column: usize) -> usize {
-        let cells = self.0.iter().skip(column);
-        cells.map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum()
-    }
-
-    /// Puts a text, or NULL, into a column.
-    ///
-    /// # Errors
-    ///
-    /// When the row has no such column.
-    pub fn set(&mut self, column: usize, text: Option<String>) -> Result<(), StoreError> {
-        *self.0.get_mut(column).ok_or_else(|| unexpected(column))? = text.map_or(Cell::Null, Cell::Text);
-        Ok(())
-    }
-
-    /// Takes the text in a column out of the row.
-    ///
-    /// # Errors
-    ///
-    /// When the column holds no text: the tables are not as the program made them.
-    pub fn text(&mut self, column: usize) -> Result<String, StoreError> {
-        self.optional_text(column)?.ok_or_else(|| unexpected(column))
-    }
-
-    /// Takes the text in a column out of the row; `None` for NULL.
-    ///
-    /// # Errors
-    ///
-    /// When the column holds a number: the tables are not as the program made them.
-    pub fn optional_text(&mut self, column: usize) -> Result<Option<String>, StoreError> {
-        match self.0.get_mut(column).map(|cell| std::mem::replace(cell, Cell::Null)) {
-            Some(Cell::Text(text)) => Ok(Some(text)),
-            Some(Cell::Null) => Ok(None),
-            _ => Err(unexpected(column)),
-        }
-    }
-
-    /// The number in a column.
-    ///
-    /// # Errors
-    ///
-    /// When the column holds no number: the tables are not as the program made them.
-    pub fn integer(&self, column: usize) -> Result<i64, StoreError> {
-        self.optional_integer(column)?.ok_or_else(|| unexpected(column))
-    }
-
-    /// The number in a column; `None` for NULL.
-    ///
-    /// # Errors
-    ///
-    /// When the column holds text: the tables are not as the program made them.
-    pub fn optional_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        match self.0.get(column) {
-            Some(Cell::Integer(number)) => Ok(Some(*number)),
-            Some(Cell::Null) => Ok(None),
-            _ => Err(unexpected(column)),
-        }
-    }
-}
-
-fn unexpected(column: usize) -> StoreError {
-    StoreError::backend(format!("column {column} of a row has another type than was expected"))
 }

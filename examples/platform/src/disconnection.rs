@@ -113,17 +113,17 @@ impl Disconnection {
         query.push("SELECT removal, removal_began, removal_by, removed FROM organization WHERE name = ");
         query.bind(organization);
         let [any, left] = release::left(self.database.dialect(), &tenant(organization)?);
-        let mut found = self.database.read(vec![query, any, left]).await?.into_iter();
+        let mut found = self.database.look_up(vec![query, any, left]).await?.into_iter();
         let mut next = || found.next().unwrap_or_default().into_iter().next();
         let mut progress = Progress::default();
         if let Some(mut row) = next() {
-            progress.is_running = row.optional_text(0)?.is_some();
-            progress.began = time(row.optional_integer(1)?);
-            progress.by = row.optional_text(2)?;
-            progress.removed = time(row.optional_integer(3)?);
+            progress.is_running = row.text(0)?.is_some();
+            progress.began = time(row.integer(1)?);
+            progress.by = row.text(2)?;
+            progress.removed = time(row.integer(3)?);
         }
         progress.has_resources = next().is_some();
-        progress.left = next().map_or(Ok(0), |row| row.integer(0))?;
+        progress.left = next().map_or(Ok(0), |row| row.required_integer(0))?;
         Ok(progress)
     }
 
@@ -142,7 +142,7 @@ impl Disconnection {
         query.push(
             " AND NOT EXISTS (SELECT 1 FROM oauth_client AS c WHERE c.tenant = o.name AND c.created > o.removed)",
         );
-        Ok(self.database.read(vec![query]).await?.into_iter().flatten().next().is_some())
+        Ok(self.database.look_up(vec![query]).await?.into_iter().flatten().next().is_some())
     }
 
     /// Begins a removal. `seen` is the end of the last removal that the administrator knows of: a form that is
@@ -205,14 +205,14 @@ async fn lock<S: Session>(session: &mut S, organization: &str) -> Result<Option<
     query.push("SELECT removal, removal_began, removal_by, removal_accounts, removal_resources, removed ");
     query.push("FROM organization WHERE name = ").bind(organization);
     query.push(if session.dialect() == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" });
-    let Some(mut row) = session.query(&query).await?.pop() else { return Ok(None) };
+    let Some(mut row) = session.rows(&query).await?.pop() else { return Ok(None) };
     Ok(Some(Running {
-        removal: row.optional_text(0)?,
-        began: row.optional_integer(1)?.unwrap_or_default(),
-        by: row.optional_text(2)?.unwrap_or_default(),
-        accounts: row.integer(3)?,
-        resources: row.integer(4)?,
-        removed: row.optional_integer(5)?,
+        removal: row.text(0)?,
+        began: row.integer(1)?.unwrap_or_default(),
+        by: row.text(2)?.unwrap_or_default(),
+        accounts: row.required_integer(3)?,
+        resources: row.required_integer(4)?,
+        removed: row.integer(5)?,
     }))
 }
 
@@ -240,7 +240,7 @@ async fn tell<S: Session>(
     insert.push("INSERT INTO event (tenant, id, time, body, request) VALUES (").bind(organization).push(", ");
     insert.bind(id).push(", ").bind(now.timestamp_millis()).push(", ").bind(body.to_string()).push(", ");
     insert.bind(removal).push(")");
-    session.execute(&insert).await.map(drop)
+    Ok(session.execute(&insert).await.map(drop)?)
 }
 
 struct Beginning {
@@ -292,7 +292,7 @@ impl Beginning {
         let mut clients = Statement::new(session.dialect());
         clients.push("UPDATE oauth_client SET federation = NULL, revoked = COALESCE(revoked, ").bind(now);
         clients.push(") WHERE tenant = ").bind(organization);
-        session.execute(&clients).await.map(drop)
+        Ok(session.execute(&clients).await.map(drop)?)
     }
 
     /// Writes the row of the provisioning log. The row does not count as a request of the provider.
@@ -304,6 +304,6 @@ impl Beginning {
         insert.push("VALUES (").bind(self.organization.as_str()).push(", ").bind(removal).push(", ").bind(now);
         insert.push(", ").bind(self.by.name.replace('\0', "\u{fffd}")).push(", ").bind(OPERATION);
         insert.push(", 'the connection', 'done', 1, 200, 0)");
-        session.execute(&insert).await.map(drop)
+        Ok(session.execute(&insert).await.map(drop)?)
     }
 }

@@ -53,8 +53,8 @@ pub async fn account_of(database: &Database, tenant: &str, secret: &str) -> Resu
     let mut query = Statement::new(database.dialect());
     query.push("SELECT account FROM invitation WHERE digest = ").bind(TokenDigest::of(secret).to_string());
     query.push(" AND tenant = ").bind(tenant);
-    let rows = database.read(vec![query]).await?;
-    rows.into_iter().flatten().next().map(|mut row| row.text(0)).transpose()
+    let rows = database.look_up(vec![query]).await?;
+    rows.into_iter().flatten().next().map(|mut row| row.required_text(0)).transpose()
 }
 
 /// Returns the account that a link is for; `None` if the link no longer works.
@@ -67,8 +67,8 @@ pub async fn find(database: &Database, tenant: &str, secret: &str) -> Result<Opt
     query.push("SELECT account FROM invitation WHERE digest = ").bind(TokenDigest::of(secret).to_string());
     query.push(" AND tenant = ").bind(tenant).push(" AND used IS NULL AND expires > ");
     query.bind(Utc::now().timestamp_millis());
-    let rows = database.read(vec![query]).await?;
-    rows.into_iter().flatten().next().map(|mut row| row.text(0)).transpose()
+    let rows = database.look_up(vec![query]).await?;
+    rows.into_iter().flatten().next().map(|mut row| row.required_text(0)).transpose()
 }
 
 /// Redeems a link: the account gets this password, and every session and every other link of the account ends.
@@ -114,7 +114,7 @@ impl Work for Invitation {
             .push(" AND id = ")
             .bind(account);
         lock.push(if dialect == Dialect::Postgres { " FOR UPDATE" } else { "" });
-        if session.query(&lock).await?.is_empty() {
+        if session.rows(&lock).await?.is_empty() {
             return Ok(false);
         }
         let mut insert = Statement::new(dialect);
@@ -160,8 +160,8 @@ impl Work for Redemption {
         used.push("UPDATE invitation SET used = ").bind(now).push(" WHERE digest = ").bind(self.link.as_str());
         used.push(" AND tenant = ").bind(self.tenant.as_str()).push(" AND used IS NULL AND expires > ").bind(now);
         used.push(" RETURNING account");
-        let Some(mut row) = session.query(&used).await?.pop() else { return Ok(None) };
-        let account = row.text(0)?;
+        let Some(mut row) = session.rows(&used).await?.pop() else { return Ok(None) };
+        let account = row.required_text(0)?;
         let mut update = Statement::new(dialect);
         update.push("UPDATE account SET password = ").bind(self.password.as_str()).push(" WHERE tenant = ");
         update

@@ -362,7 +362,7 @@ impl Clients {
         let [clients, secrets] = self.two(clients, secrets).await?;
         let mut clients = clients.into_iter().map(client).collect::<Result<Vec<_>, _>>()?;
         for mut row in secrets {
-            let owner = row.text(0)?;
+            let owner = row.required_text(0)?;
             let secret = secret(row)?;
             if let Some(client) = clients.iter_mut().find(|client| client.id == owner) {
                 client.secrets.push(secret);
@@ -375,7 +375,7 @@ impl Clients {
     }
 
     async fn two(&self, one: Statement, other: Statement) -> Result<[Vec<Row>; 2], StoreError> {
-        let mut found = self.database.read(vec![one, other]).await?.into_iter();
+        let mut found = self.database.look_up(vec![one, other]).await?.into_iter();
         Ok([found.next().unwrap_or_default(), found.next().unwrap_or_default()])
     }
 
@@ -391,18 +391,18 @@ const SECRET: &str = "s.client, s.digest, s.created, s.expires, s.used";
 const SECRETS_OF_CLIENTS: &str = "oauth_client AS c JOIN oauth_secret AS s ON s.client = c.id";
 
 fn client(mut row: Row) -> Result<Client, StoreError> {
-    let optional = |column| row.optional_integer(column)?.map(time).transpose();
-    let (created, revoked, used) = (time(row.integer(3)?)?, optional(5)?, optional(6)?);
-    let (id, organization, name) = (row.text(0)?, row.text(1)?, row.text(2)?);
-    let (made_by, federation) = (row.optional_text(4)?, row.optional_text(7)?);
+    let optional = |column| row.integer(column)?.map(time).transpose();
+    let (created, revoked, used) = (time(row.required_integer(3)?)?, optional(5)?, optional(6)?);
+    let (id, organization, name) = (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?);
+    let (made_by, federation) = (row.text(4)?, row.text(7)?);
     let federation = federation.as_deref().map(FederationSettings::from_json).transpose()?;
     Ok(Client { id, organization, name, created, made_by, revoked, used, federation, secrets: Vec::new() })
 }
 
 fn secret(mut row: Row) -> Result<Secret, StoreError> {
-    let digest = row.text(1)?.parse().map_err(StoreError::backend)?;
-    let used = row.optional_integer(4)?.map(time).transpose()?;
-    Ok(Secret { digest, created: time(row.integer(2)?)?, expires: time(row.integer(3)?)?, used })
+    let digest = row.required_text(1)?.parse().map_err(StoreError::backend)?;
+    let used = row.integer(4)?.map(time).transpose()?;
+    Ok(Secret { digest, created: time(row.required_integer(2)?)?, expires: time(row.required_integer(3)?)?, used })
 }
 
 fn time(millis: i64) -> Result<DateTime<Utc>, StoreError> {

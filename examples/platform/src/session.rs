@@ -109,10 +109,10 @@ impl Sessions {
             .push("SELECT account, token, created, seen, confirmed FROM session WHERE digest = ")
             .bind(digest.as_str());
         query.push(" AND tenant = ").bind(tenant);
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         let Some(mut row) = rows.into_iter().flatten().next() else { return Ok(None) };
         let now = Utc::now().timestamp_millis();
-        let (created, seen) = (row.integer(2)?, row.integer(3)?);
+        let (created, seen) = (row.required_integer(2)?, row.required_integer(3)?);
         if now - seen >= IDLE || now - created >= LIFETIME {
             self.database.execute(vec![self.deletion(&digest)]).await?;
             return Ok(None);
@@ -150,8 +150,14 @@ pub fn end_all(dialect: Dialect, tenant: &str, account: &str) -> Statement {
 }
 
 fn session(row: &mut Row, digest: String, tenant: &str) -> Result<Session, StoreError> {
-    let confirmed = row.integer(4)?;
-    Ok(Session { digest, tenant: tenant.to_owned(), account: row.text(0)?, token: row.text(1)?, confirmed })
+    let confirmed = row.required_integer(4)?;
+    Ok(Session {
+        digest,
+        tenant: tenant.to_owned(),
+        account: row.required_text(0)?,
+        token: row.required_text(1)?,
+        confirmed,
+    })
 }
 
 /// The statement that deletes sessions without a request for [`LIFETIME`] milliseconds.

@@ -25,9 +25,9 @@ use std::{
 };
 
 use scim_core::{
-    filter::{Condition, Operator},
+    filter::Condition,
     resource::Resource,
-    schema::{AttributeId, Registry, Relation, ResourceType},
+    schema::{Registry, Relation, ResourceType},
     sql::Statement,
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Key, ListEdit, Page, Pushdown, Referrer, Replacement,
@@ -49,7 +49,7 @@ pub use self::{
 };
 pub(crate) use self::{tables::unique_value, tally::total};
 use crate::{
-    database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape},
+    database::{Cell, Database, Found, OpenError, Reading, Reads, Row, Rows, Shape},
     provisioning::RequestNotes,
 };
 
@@ -87,7 +87,7 @@ impl TableStore {
 
     /// Runs a query of the program itself, whose cost depends on the rows that it names. Returns all its rows, or
     /// the error [`StoreError::TooMany`].
-    async fn look_up(&self, context: &RequestContext, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
+    async fn look_up(&self, context: &RequestContext, query: Statement, keep: Rows) -> Result<Vec<Row>, StoreError> {
         let owner = Some(context.tenant().clone());
         let (queries, last) = (vec![query], None);
         let reading = Reading { queries, last, lane: Reads::LookUps, owner, shape: Shape::Own, keep };
@@ -96,24 +96,9 @@ impl TableStore {
     }
 }
 
-/// How many of the rows of resources are kept.
-fn keep(requested: &RequestedAttributes<'_>) -> Keep {
-    requested.byte_limit().map_or_else(Keep::default, Keep::within)
-}
-
-/// The lane of a scan, and whether its statements stay prepared: a scan for a unique value is a look-up, any other
-/// scan is a search. The lists and equalities that every provider requests have few texts, and they are prepared
-/// often.
-fn class(scan: &Scan<'_>) -> (Reads, Shape) {
-    let equality = match scan.filter {
-        [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
-        _ => None,
-    };
-    let is_unique =
-        |attribute| attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute);
-    let lane = if equality.is_some_and(is_unique) { Reads::LookUps } else { Reads::Searches };
-    let is_own = scan.sort.is_none() && (scan.filter.is_empty() || equality.is_some());
-    (lane, if is_own { Shape::Own } else { Shape::Client })
+/// The rows of resources that are kept.
+fn keep(requested: &RequestedAttributes<'_>) -> Rows {
+    requested.byte_limit().map_or_else(Rows::default, Rows::within)
 }
 
 /// The approximate number of rows that a batch adds.
@@ -166,8 +151,8 @@ impl Store for TableStore {
         let found = self.look_up(context, query, keep(requested)).await?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
         if let Some(spent) = spent {
-            let lists = row.text_from(select::DOCUMENT + 1);
-            spent.read(row.text_from(select::DOCUMENT).saturating_sub(lists), lists);
+            let lists = row.text_size(select::DOCUMENT + 1);
+            spent.read(row.text_size(select::DOCUMENT).saturating_sub(lists), lists);
         }
         select.stored(row, requested).map(Some)
     }
@@ -175,7 +160,7 @@ impl Store for TableStore {
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let select = self.select(scan.resource_type)?;
         self.charge_scan(context, scan, &select).await?;
-        let (lane, shape) = class(scan);
+        let (lane, shape) = (Reads::of(scan), Shape::of(scan));
         let Queries { count, page } = select.page(context, scan)?;
         let counts = count.is_some();
         let (queries, last) = match page {
@@ -219,7 +204,7 @@ impl Store for TableStore {
         if is_backward {
             items.reverse();
         }
-        let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
+        let total = total.map(|row| row.required_integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
         Ok(Page::new(items, total, more))
     }
 
@@ -253,24 +238,25 @@ impl Store for TableStore {
         // Only the name of a document is kept. The document of a referrer that occurs several times is parsed
         // once.
         let names = Mutex::<HashMap<String, Option<String>>>::default();
-        let keep = Keep::within(bytes).shortened(move |row| {
+        let keep = Rows::within(bytes).shortened(move |row| {
             let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-            let id = row.text(1)?;
+            let id = row.required_text(1)?;
             let name = if let Some(name) = names.get(&id) {
                 name.clone()
             } else {
-                let resource =
-                    Resource::from_json(&resource_type, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+                let resource = Resource::from_json(&resource_type, row.required_text(2)?.as_bytes())
+                    .map_err(StoreError::backend)?;
                 let name = resource.value(display).and_then(Value::as_str).map(str::to_owned);
                 names.insert(id.clone(), name.clone());
                 name
             };
-            row.set(1, Some(id))?;
-            row.set(2, name)
+            row.set(1, Cell::Text(id));
+            row.set(2, name.map_or(Cell::Null, Cell::Text));
+            Ok(())
         });
         let found = self.look_up(context, select.referrers(context, relation, ids)?, keep).await?;
         let referrer = |mut row: Row| {
-            let (value, id, display) = (row.text(0)?, row.text(1)?, row.optional_text(2)?);
+            let (value, id, display) = (row.required_text(0)?, row.required_text(1)?, row.text(2)?);
             Ok(Referrer::new(value, id, display.map(Into::into)))
         };
         found.into_iter().map(referrer).collect()
@@ -288,8 +274,9 @@ impl Store for TableStore {
         if let Some(attributes) = requested.attributes() {
             let (resource_type, attributes) = (Arc::clone(resource_type), attributes.to_vec());
             keep = keep.shortened(move |row| {
-                let part = select::part(&resource_type, &row.text(select::DOCUMENT)?, &attributes)?;
-                row.set(select::DOCUMENT, Some(part))
+                let part = select::part(&resource_type, &row.required_text(select::DOCUMENT)?, &attributes)?;
+                row.set(select::DOCUMENT, Cell::Text(part));
+                Ok(())
             });
         }
         let rows = self.look_up(context, select.many(context, ids, requested), keep).await?;
@@ -308,7 +295,7 @@ impl Store for TableStore {
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let query = references::resource_types(self.database.dialect(), context.tenant(), ids.iter().copied());
-        let found = references::by_id(self.look_up(context, query, Keep::default()).await?)?;
+        let found = references::by_id(self.look_up(context, query, Rows::default()).await?)?;
         let position = |id: &&str| {
             resource_types
                 .iter()

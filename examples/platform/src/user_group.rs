@@ -85,7 +85,7 @@ impl UserGroups {
     pub async fn all(&self, tenant: &str) -> Result<Vec<UserGroup>, StoreError> {
         let mut query = self.select(tenant);
         query.push(" ORDER BY g.sort_name, g.id LIMIT ").bind(i64::try_from(Self::MOST).unwrap_or(i64::MAX));
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         rows.into_iter().flatten().map(|mut row| user_group(&mut row)).collect()
     }
 
@@ -101,7 +101,7 @@ impl UserGroups {
         }
         let mut query = self.select(tenant);
         query.push(" AND g.id = ").bind(id);
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         rows.into_iter().flatten().next().map(|mut row| user_group(&mut row)).transpose()
     }
 
@@ -171,11 +171,11 @@ impl UserGroups {
 
 fn user_group(row: &mut Row) -> Result<UserGroup, StoreError> {
     Ok(UserGroup {
-        id: row.text(0)?,
-        name: row.text(1)?,
-        purpose: row.optional_text(2)?,
-        people: row.integer(3)?,
-        mapped: row.integer(4)?,
+        id: row.required_text(0)?,
+        name: row.required_text(1)?,
+        purpose: row.text(2)?,
+        people: row.required_integer(3)?,
+        mapped: row.required_integer(4)?,
     })
 }
 
@@ -211,11 +211,12 @@ impl Work for Definition {
         let mut lock = Statement::new(dialect);
         lock.push("SELECT name FROM organization WHERE name = ").bind(tenant);
         lock.push(if dialect == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" });
-        session.query(&lock).await?;
+        session.rows(&lock).await?;
         let key = fold(&self.name).into_owned();
         let mut query = Statement::new(dialect);
         query.push("SELECT id, sort_name FROM user_group WHERE tenant = ").bind(tenant);
-        let rows = session.query(&query).await?.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?)));
+        let rows =
+            session.rows(&query).await?.into_iter().map(|mut row| Ok((row.required_text(0)?, row.required_text(1)?)));
         let all = rows.collect::<Result<Vec<_>, StoreError>>()?;
         if all.iter().any(|(id, sort_name)| *sort_name == key && *id != self.id) {
             return Ok(Err(UserGroupError::NameTaken));
@@ -279,5 +280,5 @@ async fn lock<S: Session>(session: &mut S, tenant: &str, ids: &[&str], strength:
     if session.dialect() == Dialect::Postgres {
         query.push(" ORDER BY id FOR ").push(strength);
     }
-    Ok(session.query(&query).await?.len())
+    Ok(session.rows(&query).await?.len())
 }

@@ -1,6 +1,6 @@
 //! Errors of a host's database, in the classes that decide the answer to a client.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use crate::store::{CommitError, StoreError};
 
@@ -29,8 +29,14 @@ pub enum DatabaseError {
     ForeignKey(#[source] Box<dyn Error + Send + Sync>),
     /// The database cannot work now.
     #[error("the database is unavailable")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The statement is too long for the database, or took longer than the host allows.
+    Unavailable {
+        /// The time after which a retry is reasonable; `None` if it is unknown.
+        retry_after: Option<Duration>,
+        /// The driver's error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The statement is too long for the database, took longer than the host allows, or returns too many rows.
     #[error("the statement exceeds a limit of the database")]
     TooMany,
     /// Any other error.
@@ -39,6 +45,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// The error of a database that cannot work now, such as a lost connection.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable { retry_after: None, source: source.into() }
+    }
+
     /// Classifies an error of PostgreSQL by its SQLSTATE, a code of five characters. `constraint` is the name that the
     /// error gives for code 23505.
     ///
@@ -48,7 +59,7 @@ impl DatabaseError {
     /// let error = |code, constraint| DatabaseError::from_sqlstate(code, constraint, "the driver's error");
     /// assert!(matches!(error("23505", Some("users_email_key")), DatabaseError::Unique { constraint, .. } if constraint == "users_email_key"));
     /// assert!(matches!(error("40P01", None), DatabaseError::Busy));
-    /// assert!(matches!(error("57P01", None), DatabaseError::Unavailable(_)));
+    /// assert!(matches!(error("57P01", None), DatabaseError::Unavailable { .. }));
     /// assert!(matches!(error("57014", None), DatabaseError::TooMany));
     /// assert!(matches!(error("42P01", None), DatabaseError::Other(_)));
     /// ```
@@ -62,7 +73,7 @@ impl DatabaseError {
             "40001" | "40P01" | "55P03" => Self::Busy,
             "23503" => Self::ForeignKey(source.into()),
             "54000" | "54001" | "54011" | "54023" | "57014" => Self::TooMany,
-            _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::Unavailable(source.into()),
+            _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::unavailable(source),
             _ => Self::Other(source.into()),
         }
     }
@@ -99,7 +110,7 @@ impl DatabaseError {
             (FOREIGN_KEY, _) => Self::ForeignKey(source.into()),
             (_, BUSY | LOCKED) => Self::Busy,
             (_, INTERRUPTED | TOO_BIG) => Self::TooMany,
-            (_, IO | FULL | CANNOT_OPEN) => Self::Unavailable(source.into()),
+            (_, IO | FULL | CANNOT_OPEN) => Self::unavailable(source),
             _ => Self::Other(source.into()),
         }
     }
@@ -108,7 +119,7 @@ impl DatabaseError {
     pub fn into_store_error(self) -> StoreError {
         match self {
             Self::Busy => StoreError::Busy,
-            Self::Unavailable(_) => StoreError::Unavailable { retry_after: None },
+            Self::Unavailable { retry_after, .. } => StoreError::Unavailable { retry_after },
             Self::TooMany => StoreError::TooMany,
             Self::Unique { constraint, source } => {
                 StoreError::backend(format!("the layout does not declare the constraint `{constraint}`: {source}"))

@@ -8,7 +8,6 @@ use super::{
     hooks::Hooks,
     insertion::Failure,
     remove,
-    rows::BYTES,
     spent::Counted,
     tables::{Tables, TypeTable},
     write::{self, Locked},
@@ -20,7 +19,7 @@ use crate::{
         database::{Session, Work},
         statement::Param,
     },
-    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError},
+    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, TenantId},
     value::Value,
 };
 
@@ -36,6 +35,10 @@ pub(super) struct Commit {
 
 impl Work for Commit {
     type Output = Vec<ChangeOutcome>;
+
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(self.context.tenant())
+    }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ChangeOutcome>, CommitError> {
         let session = &mut Counted::new(session);
@@ -73,7 +76,7 @@ impl Commit {
     /// Applies a change, with the host's hooks.
     async fn one<S: Session>(&self, session: &mut S, change: &Change) -> Result<ChangeOutcome, StoreError> {
         for query in self.hooks.refusals(&self.context, change, self.tables.dialect) {
-            if !session.query(&query, BYTES).await?.into_rows().is_empty() {
+            if !session.rows(&query).await?.is_empty() {
                 return Err(StoreError::Denied);
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     patch::ValueEdit,
     schema::AttributeId,
     sql::{
-        database::{DatabaseError, Session},
+        database::{DatabaseError, Rows as Kept, Session},
         statement::{Dialect, Param, Statement},
     },
     store::StoreError,
@@ -96,7 +96,7 @@ impl Held<'_> {
         if let Some(ids) = ids {
             rows.value.push_ids(&mut query, ids.iter().copied());
         }
-        let found = session.query(&query, MOST_CLEARED * 2 * VALUE).await?;
+        let found = session.query(&query, Kept::within(MOST_CLEARED * 2 * VALUE)).await?;
         if found.is_cut() {
             return Err(StoreError::TooMany);
         }
@@ -164,7 +164,7 @@ impl Held<'_> {
             query.push(" ORDER BY 1 FOR KEY SHARE OF r");
         }
         let mut known = HashMap::new();
-        for mut row in session.query(&query, usize::MAX).await?.into_rows() {
+        for mut row in session.query(&query, Kept::within(usize::MAX)).await?.into_rows() {
             let (Some(id), Some(key)) = (id_text(&mut row, 0), id_text(&mut row, 1)) else { continue };
             if let Some(key) = rows.value.parts.key.key_type.parse(&key) {
                 known.insert(id, key);

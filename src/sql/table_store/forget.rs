@@ -2,7 +2,6 @@
 
 use super::{
     lists::Rows,
-    rows::BYTES,
     tables::{Tables, TypeTable},
 };
 use crate::{
@@ -80,7 +79,7 @@ async fn touch_holders<S: Session>(session: &mut S, rows: &Rows<'_>, key: &Param
     ));
     of_value(&mut lock);
     lock.push(&format!(" ORDER BY r.{} FOR NO KEY UPDATE) AS locked", holder.parts.key.column));
-    session.query(&lock, BYTES).await?;
+    session.rows(&lock).await?;
     if holder.parts.version == Version::Xmin {
         let mut touch = Statement::new(holder.dialect);
         let column = &holder.parts.key.column;

@@ -1,6 +1,6 @@
 //! The columns of an insertion and of an update.
 
-use super::rows::{BYTES, id_text};
+use super::rows::id_text;
 use crate::{
     resource::Resource,
     sql::{
@@ -71,7 +71,7 @@ pub(super) async fn insert_returning<S: Session>(
     key_type: KeyType,
 ) -> Result<Param, Failure> {
     insert.push(&format!(" RETURNING CAST({column} AS text)"));
-    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
+    let mut row = session.rows(&insert).await?.pop();
     let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| key_type.parse(&key));
     Ok(key.ok_or_else(|| StoreError::backend("the database made no key"))?)
 }

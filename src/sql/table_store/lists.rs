@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use super::{
     from::joined_for_conditions,
-    rows::{BYTES, Found, id_text},
+    rows::{Found, id_text},
     tables::{Tables, TypeTable},
 };
 use crate::{
     schema::AttributeId,
     sql::{
-        database::Session,
+        database::{Rows as Kept, Session},
         layout::{Join, KeyType},
         statement::{Dialect, Param, Statement},
     },
@@ -101,7 +101,7 @@ pub(super) async fn read<S: Session>(
     for join in table.parts.joins(list) {
         let rows = Rows::new(tables, table, join, wanted.tenant)?;
         let query = values_of(&rows, &holders);
-        for mut row in session.query(&query, usize::MAX).await?.into_rows() {
+        for mut row in session.query(&query, Kept::within(usize::MAX)).await?.into_rows() {
             let (Some(key), Some(id)) = (id_text(&mut row, 0), id_text(&mut row, 1)) else { continue };
             values.entry(key).or_default().push(element(table, list, value, &id, &join.resource_type));
         }
@@ -148,7 +148,7 @@ async fn lengths<S: Session>(
             (query, None)
         };
         let mut counted = 0_u64;
-        for mut row in session.query(&query, BYTES).await?.into_rows() {
+        for mut row in session.rows(&query).await? {
             let length = u64::try_from(row.integer(0)?.unwrap_or_default()).unwrap_or_default();
             let Some(key) = only.cloned().or_else(|| id_text(&mut row, 1)) else { continue };
             counted = counted.saturating_add(length);

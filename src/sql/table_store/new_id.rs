@@ -1,7 +1,7 @@
 //! The id of a new resource, if the store chooses it: the next number of the database, or the id of a deleted row that
 //! the resource restores.
 
-use super::{from::from, rows::BYTES, tables::TypeTable, write::unquoted};
+use super::{from::from, tables::TypeTable, write::unquoted};
 use crate::{
     filter::{Filter, Operator},
     path::AttributePath,
@@ -49,7 +49,7 @@ impl Work for NewNumber {
     type Output = Text;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Text, CommitError> {
-        let mut row = session.query(&self.query, BYTES).await?.into_rows().pop();
+        let mut row = session.rows(&self.query).await?.pop();
         let number = row.as_mut().map(|row| row.integer(0)).transpose()?.flatten();
         let number = number
             .ok_or_else(|| StoreError::backend(format!("the database does not number the rows of `{}`", self.table)))?;

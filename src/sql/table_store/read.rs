@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     super::{
-        database::{Session, Work},
+        database::{Reads, Rows, Session, Shape, Work},
         order::page,
         statement::{Param, Statement},
     },
@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     schema::AttributeId,
-    store::{CommitError, Page, Referrer, RequestContext, RequestedAttributes, StoreError, Stored, Window},
+    store::{
+        CommitError, Page, Referrer, RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Window,
+    },
     value::{Text, Value},
 };
 
@@ -30,6 +32,8 @@ pub(super) struct Fetch {
     count: Option<Statement>,
     /// The window: its number of rows, and whether it is read backward.
     window: Option<(usize, bool)>,
+    reads: Reads,
+    shape: Shape,
     lists: Vec<AttributeId>,
     list_limit: Option<usize>,
     bytes: usize,
@@ -54,14 +58,19 @@ impl Fetch {
             page,
             count: None,
             window: None,
+            reads: Reads::LookUps,
+            shape: Shape::Own,
             lists: lists.into_iter().filter(|list| requested.includes(*list)).collect(),
             list_limit: requested.list_limit(),
             bytes: requested.byte_limit().unwrap_or(BYTES),
         }
     }
 
-    pub(super) fn within(mut self, window: Window<'_>) -> Self {
-        self.window = Some(match window {
+    /// Reads the page of a scan.
+    pub(super) fn page_of(mut self, scan: &Scan<'_>) -> Self {
+        self.reads = Reads::of(scan);
+        self.shape = Shape::of(scan);
+        self.window = Some(match scan.window {
             Window::Offset { take, .. } | Window::After { take, .. } => (take, false),
             Window::Before { take, .. } => (take, true),
         });
@@ -83,6 +92,22 @@ impl Fetch {
 impl Work for Fetch {
     type Output = Page;
 
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(self.context.tenant())
+    }
+
+    fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn is_single(&self) -> bool {
+        self.survey.is_none() && self.count.is_none() && self.lists.is_empty()
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<Page, CommitError> {
         let table = self.tables.at(self.index)?;
         let mut total = match &self.survey {
@@ -90,11 +115,11 @@ impl Work for Fetch {
             None => None,
         };
         if let Some(count) = self.count.as_ref().filter(|_| total.is_none()) {
-            let mut rows = session.query(count, BYTES).await?.into_rows();
+            let mut rows = session.rows(count).await?;
             let number = rows.first_mut().map(|row| row.integer(0)).transpose()?.flatten();
             total = number.and_then(|number| u64::try_from(number).ok());
         }
-        let rows = session.query(&self.page, self.bytes).await?;
+        let rows = session.query(&self.page, Rows::within(self.bytes)).await?;
         let (is_cut, mut room) = (rows.is_cut(), self.bytes.saturating_sub(rows.size()));
         let (mut rows, mut more) = match self.window {
             // The rows are in the order of the query, and the farthest ones are left out.
@@ -125,14 +150,19 @@ pub(super) struct Texts(pub(super) Statement);
 impl Work for Texts {
     type Output = Vec<String>;
 
+    fn is_single(&self) -> bool {
+        true
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<String>, CommitError> {
-        let rows = session.query(&self.0, BYTES).await?;
-        Ok(rows.into_rows().iter_mut().filter_map(|row| id_text(row, 0)).collect())
+        let mut rows = session.rows(&self.0).await?;
+        Ok(rows.iter_mut().filter_map(|row| id_text(row, 0)).collect())
     }
 }
 
 /// A query for the types of ids.
 pub(super) struct Locate {
+    pub(super) owner: TenantId,
     pub(super) queries: Vec<Statement>,
     pub(super) ids: Vec<Text>,
 }
@@ -140,10 +170,18 @@ pub(super) struct Locate {
 impl Work for Locate {
     type Output = Vec<Option<usize>>;
 
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(&self.owner)
+    }
+
+    fn is_single(&self) -> bool {
+        self.queries.len() <= 1
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
         let mut types: HashMap<String, usize> = HashMap::new();
         for (index, query) in self.queries.iter().enumerate() {
-            for mut row in session.query(query, BYTES).await?.into_rows() {
+            for mut row in session.rows(query).await? {
                 if let Some(id) = id_text(&mut row, 0) {
                     types.entry(id).or_insert(index);
                 }
@@ -155,6 +193,7 @@ impl Work for Locate {
 
 /// A query for the resources that refer to some ids.
 pub(super) struct Referrers {
+    pub(super) owner: TenantId,
     pub(super) tables: Arc<Tables>,
     pub(super) index: usize,
     pub(super) tenant: Option<Param>,
@@ -167,13 +206,17 @@ pub(super) struct Referrers {
 impl Work for Referrers {
     type Output = Vec<Referrer>;
 
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(&self.owner)
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Referrer>, CommitError> {
         let table = self.tables.at(self.index)?;
         let mut pairs: Vec<(String, String)> = Vec::new();
         let mut room = self.bytes;
         for join in table.parts.joins(self.list) {
             let query = lists::referrers(&self.tables, table, join, self.tenant.as_ref(), &self.ids)?;
-            let rows = session.query(&query, room).await?;
+            let rows = session.query(&query, Rows::within(room)).await?;
             if rows.is_cut() {
                 return Err(StoreError::TooMany.into());
             }
@@ -187,12 +230,8 @@ impl Work for Referrers {
         holders.sort_unstable();
         holders.dedup();
         table.push_ids(&mut query, holders);
-        let rows = session.query(&query, BYTES).await?;
-        if rows.is_cut() {
-            return Err(StoreError::TooMany.into());
-        }
         let mut names: HashMap<String, Option<Text>> = HashMap::new();
-        for mut row in rows.into_rows() {
+        for mut row in session.rows(&query).await? {
             let holder = found(table, &mut row)?.resource;
             let display = holder.value(self.display).and_then(Value::as_str).map(Text::from);
             names.insert(holder.id().to_owned(), display);

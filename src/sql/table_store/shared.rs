@@ -2,7 +2,7 @@
 
 use super::{
     insertion::{Failure, Written, assigned, insert_returning, insertion, push_assignments, set_initial},
-    rows::{BYTES, id_text},
+    rows::id_text,
     tables::TypeTable,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) async fn link<S: Session>(
     if table.dialect == Dialect::Postgres {
         query.push(" FOR NO KEY UPDATE OF u");
     }
-    let mut found = session.query(&query, BYTES).await?.into_rows();
+    let mut found = session.rows(&query).await?;
     let is_one = found.len() == 1;
     if let Some(mut row) = found.pop() {
         // Of several users with the name, none is certainly the right one.

@@ -50,9 +50,13 @@ impl<'a, S: Session> Counted<'a, S> {
 }
 
 impl<S: Session> Session for Counted<'_, S> {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
+    async fn query(&mut self, query: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
         self.count(query);
-        let rows = self.session.query(query, bytes).await?;
+        let rows = self.session.query(query, rows).await?;
         self.add(number(rows.len()).saturating_mul(READ).saturating_add(number(rows.size()) / READ_BYTES));
         Ok(rows)
     }

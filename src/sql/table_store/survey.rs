@@ -6,7 +6,6 @@ use super::{
     from::{SideJoin, from, from_with},
     lists::Rows,
     price::{Price, SKIPPED},
-    rows::BYTES,
     tables::{Tables, TypeTable},
 };
 use crate::{
@@ -144,7 +143,7 @@ impl Scope<'_> {
 
 /// The whole numbers in the only row of a query.
 async fn numbers<S: Session>(session: &mut S, query: &Statement, columns: usize) -> Result<Vec<u64>, StoreError> {
-    let mut row = session.query(query, BYTES).await?.into_rows().pop();
+    let mut row = session.rows(query).await?.pop();
     let mut number = |column| row.as_mut().map(|row| row.integer(column)).transpose();
     let read = |found: Option<Option<i64>>| u64::try_from(found.flatten().unwrap_or_default()).unwrap_or_default();
     (0..columns).map(|column| number(column).map(read)).collect()

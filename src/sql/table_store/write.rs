@@ -3,7 +3,7 @@
 use super::{
     from::from,
     insertion::{Failure, Written, assigned, insert_returning, insertion, push_assignments, set_initial},
-    rows::{BYTES, Found, contents, found_with, id_text},
+    rows::{Found, contents, found_with, id_text},
     shared::{link, write_shared},
     tables::TypeTable,
 };
@@ -81,13 +81,13 @@ pub(super) async fn lock<S: Session>(
             Some(_) => lock.push(" FOR NO KEY UPDATE OF u"),
             None => &mut lock,
         };
-        if session.query(&lock, BYTES).await?.into_rows().is_empty() {
+        if session.rows(&lock).await?.is_empty() {
             return Ok(None);
         }
     }
     let mut query = table.select(tenant);
     table.push_id(&mut query, &id);
-    let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() else { return Ok(None) };
+    let Some(mut row) = session.rows(&query).await?.pop() else { return Ok(None) };
     let contents = contents(&table.parts.lenses, &mut row)?;
     let found = found_with(table, &mut row, contents.clone())?;
     let key = table.parts.key.key_type.parse(&found.key);
@@ -107,7 +107,7 @@ pub(super) async fn exists<S: Session>(
     query.push(&format!("SELECT 1 FROM {} AS r WHERE TRUE", table.parts.table));
     table.parts.push_tenant(&mut query, tenant, "r");
     table.push_id(&mut query, id);
-    Ok(!session.query(&query, BYTES).await?.into_rows().is_empty())
+    Ok(!session.rows(&query).await?.is_empty())
 }
 
 /// Inserts the row of a resource, with its shared user and its row in the side table. Returns the key, and whether the
@@ -147,7 +147,7 @@ pub(super) async fn insert<S: Session>(
     let mut check = table.select(tenant);
     check.push(" AND ");
     table.push_key(&mut check, tenant, &key);
-    let row = session.query(&check, BYTES).await?.into_rows().pop();
+    let row = session.rows(&check).await?.pop();
     let mut row = row.ok_or_else(|| {
         StoreError::backend("a new row does not satisfy the condition of its layout: set the columns `at_creation`")
     })?;
@@ -309,7 +309,7 @@ pub(super) async fn version<S: Session>(
     let version = table.version_text();
     query.push(&format!("SELECT {version} FROM {} WHERE ", from(&table.parts)));
     table.push_key(&mut query, tenant, key);
-    let mut row = session.query(&query, BYTES).await?.into_rows().pop();
+    let mut row = session.rows(&query).await?.pop();
     let version = row.as_mut().and_then(|row| id_text(row, 0));
     let version = version.ok_or_else(|| StoreError::backend("a row without a version"))?;
     store::Version::new(version).map_err(StoreError::backend)

@@ -9,7 +9,7 @@ use scim_core::{
     schema::{Registry, ResourceType, Schema},
     sql::{
         Dialect, Param, Statement, TableStore,
-        database::{Cell, Database, DatabaseError, Row, Rows, Session, Work, run_blocking},
+        database::{Cell, Database, DatabaseError, Reads, Row, Rows, Session, Shape, Work, run_blocking},
         layout::{Field, Key, Layout},
     },
     store::CommitError,
@@ -23,7 +23,11 @@ struct Scripted {
     bytes: i64,
     triggers: Arc<Vec<String>>,
     statements: Arc<Mutex<Vec<Statement>>>,
+    described: Described,
 }
+
+/// The tenant, the class, the shape and the single statement of each work that only reads.
+type Described = Arc<Mutex<Vec<(Option<String>, Reads, Shape, bool)>>>;
 
 impl Database for Scripted {
     fn dialect(&self) -> Dialect {
@@ -31,6 +35,8 @@ impl Database for Scripted {
     }
 
     async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        let tenant = work.tenant().map(|tenant| tenant.as_str().to_owned());
+        self.described.lock().unwrap().push((tenant, work.reads(), work.shape(), work.is_single()));
         run_blocking(&work, &mut self.clone())
     }
 
@@ -40,8 +46,11 @@ impl Database for Scripted {
 }
 
 impl Session for Scripted {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
-        let mut rows = Rows::within(bytes);
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn query(&mut self, query: &Statement, mut rows: Rows) -> Result<Rows, DatabaseError> {
         let text = query.text();
         if text == "SELECT octet_length('x')" {
             return if self.knows_lengths {
@@ -52,7 +61,7 @@ impl Session for Scripted {
         }
         if text.contains("sqlite_master") {
             for trigger in &*self.triggers {
-                rows.add(Row::new(vec![Cell::Text(trigger.clone())]));
+                rows.add(Row::new(vec![Cell::Text(trigger.clone())]))?;
             }
             return Ok(rows);
         }
@@ -61,9 +70,9 @@ impl Session for Scripted {
             let Some(Param::Integer(most)) = query.params().last() else { panic!("{text} has a limit") };
             let counted = self.rows.min(*most);
             let sums = text.matches("sum(").map(|_| Cell::Integer(counted * self.bytes));
-            rows.add(Row::new([Cell::Integer(counted)].into_iter().chain(sums).collect()));
+            rows.add(Row::new([Cell::Integer(counted)].into_iter().chain(sums).collect()))?;
         } else if text.contains("count(*)") {
-            rows.add(Row::new(vec![Cell::Integer(1)]));
+            rows.add(Row::new(vec![Cell::Integer(1)]))?;
         }
         Ok(rows)
     }
@@ -94,7 +103,9 @@ fn host(work: u64, knows_lengths: bool, rows: i64, bytes: i64) -> Listing {
     };
     let triggers = Arc::new(migrations.iter().filter_map(name).collect());
     let statements = Arc::default();
-    let database = Scripted { knows_lengths, rows, bytes, triggers, statements: Arc::clone(&statements) };
+    let described = Described::default();
+    let statements_of = Arc::clone(&statements);
+    let database = Scripted { knows_lengths, rows, bytes, triggers, statements: statements_of, described };
     let store = now(TableStore::open(database, layouts())).unwrap();
     statements.lock().unwrap().clear();
     let mut limits = Limits::default();
@@ -183,5 +194,26 @@ fn lengths_are_measured_by_a_function_that_the_database_has() {
         let (status, statements) = search(&host(1_000_000, knows_lengths, 10, 100), "filter=title co \"x\"");
         assert_eq!(status, 200);
         assert!(statements.iter().any(|text| text.contains(expected)), "{statements:#?}");
+    }
+}
+
+/// An adapter learns whose work it runs, and whether the work is a search.
+#[test]
+fn work_describes_itself() {
+    let (host, _) = host(1_000_000, true, 10, 100);
+    let (described, tenant) = (&host.provider.store().database().described, host.context.tenant().as_str().to_owned());
+    let (look_up, search, own, client) = (Reads::LookUps, Reads::Searches, Shape::Own, Shape::Client);
+    for (query, reads, shape, is_single) in [
+        ("/Users/7", look_up, own, true),
+        ("/Users?filter=userName eq \"ann\"", look_up, own, false),
+        ("/Users?filter=id eq \"7\"", look_up, own, false),
+        ("/Users?filter=title eq \"ann\"", search, own, false),
+        ("/Users?count=1", search, own, false),
+        ("/Users?filter=title co \"ann\"", search, client, false),
+    ] {
+        described.lock().unwrap().clear();
+        host.get(query);
+        let found = described.lock().unwrap().pop();
+        assert_eq!(found, Some((Some(tenant.clone()), reads, shape, is_single)), "{query}");
     }
 }

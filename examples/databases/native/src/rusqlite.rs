@@ -106,15 +106,18 @@ impl Drop for Connected<'_> {
 }
 
 impl Session for Connected<'_> {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn query(&mut self, query: &Statement, mut found: Rows) -> Result<Rows, DatabaseError> {
         let mut prepared = self.0.prepare_cached(query.text()).map_err(error)?;
         bind(&mut prepared, query.params()).map_err(error)?;
         let columns = prepared.column_count();
-        let mut found = Rows::within(bytes);
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(error)? {
             let cells = (0..columns).map(|column| row.get_ref(column).map(cell));
-            if !found.add(Row::new(cells.collect::<rusqlite::Result<_>>().map_err(error)?)) {
+            if !found.add(Row::new(cells.collect::<rusqlite::Result<_>>().map_err(error)?))? {
                 break;
             }
         }

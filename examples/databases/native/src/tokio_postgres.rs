@@ -58,13 +58,16 @@ impl Database for Postgres {
 struct Connected<'a>(Transaction<'a>);
 
 impl Session for Connected<'_> {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn query(&mut self, query: &Statement, mut found: Rows) -> Result<Rows, DatabaseError> {
         let stream = self.0.query_typed_raw(query.text(), typed(query.params())).await.map_err(error)?;
         pin_mut!(stream);
-        let mut found = Rows::within(bytes);
         while let Some(row) = stream.try_next().await.map_err(error)? {
             let cells = (0..row.len()).map(|column| cell(&row, column)).collect::<Result<_, _>>()?;
-            if !found.add(Row::new(cells)) {
+            if !found.add(Row::new(cells))? {
                 break;
             }
         }
@@ -108,7 +111,7 @@ fn error(error: tokio_postgres::Error) -> DatabaseError {
     let Some(known) = error.as_db_error() else {
         // Without an answer of the database, the connection is broken.
         return if error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>) {
-            DatabaseError::Unavailable(error.into())
+            DatabaseError::unavailable(error)
         } else {
             DatabaseError::Other(error.into())
         };

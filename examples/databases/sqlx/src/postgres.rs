@@ -49,11 +49,14 @@ impl Database for PostgresPool {
 struct Connected(Transaction<'static, Postgres>);
 
 impl Session for Connected {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn query(&mut self, query: &Statement, mut found: Rows) -> Result<Rows, DatabaseError> {
         let mut stream = bound(query)?.fetch(&mut *self.0);
-        let mut found = Rows::within(bytes);
         while let Some(row) = stream.try_next().await.map_err(error)? {
-            if !found.add(cells(&row)?) {
+            if !found.add(cells(&row)?)? {
                 break;
             }
         }
@@ -99,7 +102,7 @@ fn error(error: sqlx::Error) -> DatabaseError {
             DatabaseError::from_sqlstate(&code, constraint.as_deref(), error)
         }
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            DatabaseError::Unavailable(error.into())
+            DatabaseError::unavailable(error)
         }
         _ => DatabaseError::Other(error.into()),
     }

@@ -58,11 +58,14 @@ impl Database for SqlitePools {
 struct Connected(Transaction<'static, Sqlite>);
 
 impl Session for Connected {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn query(&mut self, query: &Statement, mut found: Rows) -> Result<Rows, DatabaseError> {
         let mut stream = bound(query)?.fetch(&mut *self.0);
-        let mut found = Rows::within(bytes);
         while let Some(row) = stream.try_next().await.map_err(error)? {
-            if !found.add(cells(&row)?) {
+            if !found.add(cells(&row)?)? {
                 break;
             }
         }
@@ -109,7 +112,7 @@ fn error(error: sqlx::Error) -> DatabaseError {
             DatabaseError::from_sqlite(code, &message, error)
         }
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            DatabaseError::Unavailable(error.into())
+            DatabaseError::unavailable(error)
         }
         _ => DatabaseError::Other(error.into()),
     }

@@ -131,12 +131,12 @@ pub(super) async fn refusal<S: Session>(
     // If two administrators remove each other, the second one waits here and is then no longer an administrator.
     let mut query = Statement::new(session.dialect());
     query.push("SELECT id FROM account WHERE role = 'administrator' AND active = 1 AND tenant = ").bind(tenant);
-    let rows = session.query(query.push(locking)).await?.into_iter().map(|mut row| row.text(0));
+    let rows = session.rows(query.push(locking)).await?.into_iter().map(|mut row| row.required_text(0));
     let administrators = rows.collect::<Result<Vec<_>, _>>()?;
     let mut query = Statement::new(session.dialect());
     query.push("SELECT origin FROM account WHERE tenant = ").bind(tenant).push(" AND id = ").bind(id);
     query.push(if locking.is_empty() { "" } else { " FOR UPDATE" });
-    let origin = session.query(&query).await?.into_iter().next().map(|mut row| row.text(0)).transpose()?;
+    let origin = session.rows(&query).await?.into_iter().next().map(|mut row| row.required_text(0)).transpose()?;
     Ok(match origin.as_deref() {
         _ if !administrators.iter().any(|administrator| administrator == by) => Some(Changed::NoAdministrator),
         None => Some(Changed::Missing),

@@ -55,14 +55,13 @@ impl Accounts {
         let mut end = Statement::new(self.database.dialect());
         end.push("SELECT deactivated, deactivated_by FROM account WHERE tenant = ").bind(tenant);
         end.push(" AND id = ").bind(id);
-        let mut found = self.database.read(vec![query, end]).await?.into_iter();
+        let mut found = self.database.look_up(vec![query, end]).await?.into_iter();
         let mut next = || found.next().unwrap_or_default().into_iter().next();
         let (row, end) = (next(), next());
-        let (deactivated, deactivated_by) = end.map_or(Ok((None, None)), |mut row| {
-            Ok::<_, StoreError>((row.optional_integer(0)?, row.optional_text(1)?))
-        })?;
+        let (deactivated, deactivated_by) =
+            end.map_or(Ok((None, None)), |mut row| Ok::<_, StoreError>((row.integer(0)?, row.text(1)?)))?;
         let Some(mut row) = row else { return Ok(Details { deactivated, deactivated_by, ..Details::default() }) };
-        let document: Json = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
+        let document: Json = serde_json::from_str(&row.required_text(0)?).map_err(StoreError::backend)?;
         let text = |value: Option<&Json>| {
             let text = value?.as_str()?.trim();
             (!text.is_empty()).then(|| text.chars().take(SHOWN).collect::<String>().replace('\0', "\u{fffd}"))

@@ -121,9 +121,9 @@ impl Accounts {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT sort_name, id FROM account WHERE tenant = ").bind(tenant).push(" AND id = ");
         query.bind(id.replace('\0', ""));
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         let row = rows.into_iter().flatten().next();
-        row.map(|mut row| Ok((row.text(0)?, row.text(1)?))).transpose()
+        row.map(|mut row| Ok((row.required_text(0)?, row.required_text(1)?))).transpose()
     }
 
     /// The lengths of the lists.
@@ -139,8 +139,8 @@ impl Accounts {
             query
         };
         let queries = vec![count(Tab::All), count(Tab::Unassigned), count(Tab::Deactivated)];
-        let rows = self.database.read(queries).await?;
-        let mut numbers = rows.into_iter().flatten().map(|row| row.integer(0));
+        let rows = self.database.look_up(queries).await?;
+        let mut numbers = rows.into_iter().flatten().map(|row| row.required_integer(0));
         let mut next = || numbers.next().unwrap_or(Ok(0));
         Ok(Counts { all: next()?, unassigned: next()?, deactivated: next()? })
     }

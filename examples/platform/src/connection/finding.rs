@@ -104,18 +104,18 @@ pub(super) fn troubles(query: &mut Statement, organization: &str, now: DateTime<
 pub(super) fn found(rows: Vec<Row>, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
     for mut row in rows {
-        let Some(fault) = Fault::read(&row.text(0)?) else { continue };
+        let Some(fault) = Fault::read(&row.required_text(0)?) else { continue };
         if since.is_some_and(|since| fault.at <= since) {
             continue;
         }
-        let Some(id) = row.optional_text(1)? else {
+        let Some(id) = row.text(1)? else {
             if now - fault.at < TimeDelta::days(OTHER_TROUBLE_DAYS) {
                 findings.add(fault, None);
             }
             continue;
         };
-        let (name, user_name, role) = (row.optional_text(2)?, row.optional_text(3)?, row.optional_text(4)?);
-        let is_by_hand = row.optional_text(5)?.as_deref() == Some("hand");
+        let (name, user_name, role) = (row.text(2)?, row.text(3)?, row.text(4)?);
+        let is_by_hand = row.text(5)?.as_deref() == Some("hand");
         let asked = match &fault.cause {
             Cause::TakenByScim { user_name } | Cause::TakenByHand { user_name } => user_name.clone(),
             // An operation of a bulk request, which has no separate status here.
@@ -145,12 +145,12 @@ pub(super) async fn add_general(
         query.bind(since.timestamp_millis()).push(" ORDER BY position DESC LIMIT ").bind(i64::from(MOST));
         query
     };
-    let rows = database.read(vec![query("refused"), query("failed")]).await?;
+    let rows = database.look_up(vec![query("refused"), query("failed")]).await?;
     let mut general = Findings::default();
     for mut row in rows.into_iter().flatten() {
         let Some(at) = time(&row, 5)? else { continue };
-        let (status, scim_type, detail) = (row.integer(0)?, row.optional_text(1)?, row.optional_text(2)?);
-        let (kind, name) = (row.optional_text(3)?, row.optional_text(4)?);
+        let (status, scim_type, detail) = (row.required_integer(0)?, row.text(1)?, row.text(2)?);
+        let (kind, name) = (row.text(3)?, row.text(4)?);
         let cause =
             Cause::of(u16::try_from(status).unwrap_or(500), scim_type.as_deref(), detail, kind.as_deref(), name);
         let is_of_one = matches!(

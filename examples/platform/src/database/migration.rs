@@ -225,7 +225,7 @@ pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError>
         for sql in ["SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"] {
             session.execute(&statement(session, sql)).await?;
         }
-        session.query(&statement(session, "SELECT pg_advisory_xact_lock(7643764490)::text")).await?;
+        session.rows(&statement(session, "SELECT pg_advisory_xact_lock(7643764490)::text")).await?;
     }
     Ok(())
 }
@@ -247,7 +247,7 @@ pub(super) fn every_table(dialect: Dialect) -> Statement {
 
 pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    let found = database.write(Upgrade).await?;
+    let found = database.write_at_start(Upgrade).await?;
     if found > known {
         return Err(OpenError::Newer { known, found });
     }
@@ -260,17 +260,13 @@ impl Work for Upgrade {
     /// The version of the tables after the upgrade.
     type Output = i64;
 
-    fn is_unbounded(&self) -> bool {
-        true
-    }
-
     async fn run<S: Session>(&self, session: &mut S) -> Result<i64, CommitError> {
         alone(session).await?;
         let versions = format!("CREATE TABLE IF NOT EXISTS {VERSIONS} (version BIGINT PRIMARY KEY)");
         session.execute(&statement(session, &versions)).await?;
         let newest = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
-        let rows = session.query(&statement(session, newest)).await?;
-        let found = rows.first().map_or(Ok(0), |row| row.integer(0))?;
+        let rows = session.rows(&statement(session, newest)).await?;
+        let found = rows.first().map_or(Ok(0), |row| row.required_integer(0))?;
         let done = usize::try_from(found).map_err(StoreError::backend)?;
         let mut version = found;
         for step in STEPS.iter().skip(done) {

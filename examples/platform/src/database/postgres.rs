@@ -27,7 +27,7 @@ use scim_core::{
     store::{CommitError, StoreError, TenantId},
 };
 use tokio::{runtime::Handle, time::timeout};
-use tokio_postgres::{IsolationLevel, error::SqlState};
+use tokio_postgres::{Error, IsolationLevel, RowStream, error::SqlState};
 
 use self::{
     connect::{Bounds, CLIENT_CHECK, Server},
@@ -35,9 +35,9 @@ use self::{
     tls::Tls,
 };
 use super::{
-    Choice, Found, Keep, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
+    DatabaseError, OpenError, Reads, Rows, Session, Settings, Shape, Work,
     lane::{Lane, Turn},
-    tell,
+    tell, tell_plan, tells_plans,
 };
 
 /// The number of connections for look-ups, searches and writes in a process, and how many of them one organization
@@ -103,11 +103,11 @@ impl Postgres {
     async fn lease(&self, connections: &Connections, owner: Option<&TenantId>) -> Result<Lease, StoreError> {
         let turn = connections.lane.turn(owner).await?;
         let client = connections.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => failure(error),
+            PoolError::Backend(error) => failure(error).into(),
             PoolError::Timeout(TimeoutType::Wait) => {
                 StoreError::Unavailable { retry_after: Some(Duration::from_secs(1)) }
             }
-            PoolError::Timeout(_) => silent(),
+            PoolError::Timeout(_) => silent().into(),
             other => StoreError::backend(other),
         })?;
         if client.statement_cache.size() > PREPARED {
@@ -118,32 +118,34 @@ impl Postgres {
         Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler, is_committing, tls })
     }
 
-    pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
-        let connections = match reading.lane {
+    pub(super) async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        let connections = match work.reads() {
             Reads::LookUps => &self.0.look_ups,
             Reads::Searches => &self.0.searches,
         };
-        let mut lease = self.lease(connections, reading.owner.as_ref()).await?;
+        let mut lease = self.lease(connections, work.tenant()).await?;
         let bounds = &connections.bounds;
-        let deadline = Some(bounds.statement());
-        let run = Run { deadline, lane: Some(reading.lane), bounds, shape: reading.shape, keep: &reading.keep };
-        let found = match (reading.queries.as_slice(), &reading.last) {
-            ([query], None) if !bounds.are_set_by_statement() => run.one(lease.parts()?.0, query).await,
-            (several, last) => run.together(lease.parts()?.0, several, last.as_ref()).await,
+        let run = Run { deadline: Some(bounds.statement()), lane: Some(work.reads()), bounds, shape: work.shape() };
+        let (client, _) = lease.parts()?;
+        let (done, is_cut) = if work.is_single() && !bounds.are_set_by_statement() {
+            run.alone(client, &work).await
+        } else {
+            run.together(client, &work).await
         };
         // The server may still be sending rows that are not kept: dropping the lease stops it.
-        if !found.as_ref().is_ok_and(|found| found.is_cut) {
-            self.end(lease, found.as_ref().err());
+        if !is_cut {
+            self.end(lease, done.as_ref().err().map(|failed| &failed.error));
         }
-        found
+        done
     }
 
-    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+    /// Runs work that writes. `is_bounded` if each statement has a deadline.
+    pub(super) async fn write<W: Work>(&self, work: W, is_bounded: bool) -> Result<W::Output, CommitError> {
         let connections = &self.0.writes;
-        let mut lease = self.lease(connections, work.owner()).await?;
+        let mut lease = self.lease(connections, work.tenant()).await?;
         let bounds = &connections.bounds;
-        let deadline = (!work.is_unbounded()).then(|| bounds.statement());
-        let run = Run { deadline, lane: None, bounds, shape: Shape::Own, keep: &Keep::default() };
+        let deadline = is_bounded.then(|| bounds.statement());
+        let run = Run { deadline, lane: None, bounds, shape: work.shape() };
         let (client, is_committing) = lease.parts()?;
         let done = run.transact(client, &work, is_committing).await;
         self.end(lease, done.as_ref().err().map(|failed| &failed.error));
@@ -229,53 +231,32 @@ struct Run<'a> {
     lane: Option<Reads>,
     bounds: &'a Bounds,
     shape: Shape,
-    keep: &'a Keep,
 }
 
 impl Run<'_> {
-    async fn one(self, client: &Client, query: &Statement) -> Result<Found, StoreError> {
-        let found = self.bounded(async {
-            if self.stays_prepared() {
-                let prepared = client.prepare_cached(query.text()).await?;
-                return rows(query, client.query_raw(&prepared, values(query)).await?, self.keep).await;
-            }
-            let stream = client.query_typed_raw(query.text(), typed_values(query)).await?;
-            let (found, is_cut) = rows(query, stream, self.keep).await?;
-            if !is_cut && query.text().len() > LONG {
-                // The server keeps an unnamed statement until the next statement; a simple query ends it.
-                client.batch_execute("").await?;
-            }
-            Ok((found, is_cut))
-        });
-        let (rows, is_cut) = found.await?;
-        Ok(Found { rows: vec![rows], is_cut })
+    /// Runs a single query. Returns also whether some of its rows were left out.
+    async fn alone<W: Work>(self, client: &Client, work: &W) -> (Result<W::Output, CommitError>, bool) {
+        let mut session = PostgresSession { connected: Connected::Alone(client), run: self, is_cut: false };
+        let done = work.run(&mut session).await;
+        (done, session.is_cut)
     }
 
-    /// Runs several queries that see one state of the database.
-    async fn together(
-        self,
-        client: &mut Client,
-        queries: &[Statement],
-        last: Option<&Choice>,
-    ) -> Result<Found, StoreError> {
-        let session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
-        let mut found = Found::default();
-        for query in queries {
-            let (rows, is_cut) = session.rows(query).await?;
-            found.rows.push(rows);
-            if is_cut {
-                return Ok(Found { is_cut, ..found });
-            }
+    /// Runs queries that see one state of the database. Returns also whether rows of some query were left out.
+    async fn together<W: Work>(self, client: &mut Client, work: &W) -> (Result<W::Output, CommitError>, bool) {
+        let mut session = match self.begin(client, IsolationLevel::RepeatableRead, true).await {
+            Ok(session) => session,
+            Err(error) => return (Err(error.into()), false),
+        };
+        let done = work.run(&mut session).await;
+        let is_cut = session.is_cut;
+        // A dropped session is rolled back.
+        if done.is_ok()
+            && !is_cut
+            && let Err(error) = session.commit().await
+        {
+            return (Err(error.into()), false);
         }
-        if let Some(choice) = last {
-            let (rows, is_cut) = session.rows(choice.after(&found.rows)).await?;
-            found.rows.push(rows);
-            if is_cut {
-                return Ok(Found { is_cut, ..found });
-            }
-        }
-        self.bounded(session.transaction.commit()).await?;
-        Ok(found)
+        (done, is_cut)
     }
 
     async fn transact<W: Work>(
@@ -290,7 +271,7 @@ impl Run<'_> {
         // A dropped session, after an error or together with this future, is rolled back.
         let output = work.run(&mut session).await?;
         is_committing.store(true, Ordering::Relaxed);
-        self.bounded(session.transaction.commit()).await?;
+        session.commit().await?;
         Ok(output)
     }
 
@@ -299,7 +280,7 @@ impl Run<'_> {
         client: &'a mut Client,
         isolation: IsolationLevel,
         read_only: bool,
-    ) -> Result<PostgresSession<'a>, StoreError>
+    ) -> Result<PostgresSession<'a>, DatabaseError>
     where
         Self: 'a,
     {
@@ -308,7 +289,7 @@ impl Run<'_> {
         if self.bounds.are_set_by_statement() {
             self.bounded(transaction.batch_execute(&self.bounds.statements())).await?;
         }
-        Ok(PostgresSession { transaction, run: self })
+        Ok(PostgresSession { connected: Connected::Together(transaction), run: self, is_cut: false })
     }
 
     /// Behind a pooler the next transaction has another connection, which has no prepared statements.
@@ -317,7 +298,7 @@ impl Run<'_> {
     }
 
     /// Waits for the server, a little longer than the server itself may take.
-    async fn bounded<T, E: Into<Fault>>(self, answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+    async fn bounded<T, E: Into<Fault>>(self, answer: impl Future<Output = Result<T, E>>) -> Result<T, DatabaseError> {
         let start = Instant::now();
         let deadline = self.deadline.unwrap_or(Duration::MAX);
         let answer = match self.deadline {
@@ -328,39 +309,81 @@ impl Run<'_> {
             Ok(answer) => answer.map_err(|error| {
                 let error = match error.into() {
                     Fault::Server(error) => error,
-                    Fault::Store(error) => return error,
+                    Fault::Row(error) => return error,
                 };
                 let is_too_long = error.code() == Some(&SqlState::QUERY_CANCELED) && start.elapsed() >= deadline;
                 // A retry of the search would take as long.
-                if is_too_long && self.lane == Some(Reads::Searches) { StoreError::TooMany } else { failure(error) }
+                if is_too_long && self.lane == Some(Reads::Searches) { DatabaseError::TooMany } else { failure(error) }
             }),
             Err(_) => Err(silent()),
         }
     }
 }
 
-fn silent() -> StoreError {
-    tracing::error!("PostgreSQL does not answer");
-    StoreError::Unavailable { retry_after: Some(RETRY) }
+fn silent() -> DatabaseError {
+    let fact = "PostgreSQL does not answer";
+    tracing::error!("{fact}");
+    DatabaseError::Unavailable { retry_after: Some(RETRY), source: fact.into() }
+}
+
+/// A connection, with or without a transaction.
+enum Connected<'a> {
+    Alone(&'a Client),
+    Together(Transaction<'a>),
+}
+
+impl Connected<'_> {
+    /// The rows of a query, which stays prepared.
+    async fn prepared(&self, query: &Statement) -> Result<RowStream, Error> {
+        match self {
+            Self::Alone(client) => {
+                let prepared = client.prepare_cached(query.text()).await?;
+                client.query_raw(&prepared, values(query)).await
+            }
+            Self::Together(transaction) => {
+                let prepared = transaction.prepare_cached(query.text()).await?;
+                transaction.query_raw(&prepared, values(query)).await
+            }
+        }
+    }
+
+    /// The rows of a query, which is prepared for this use only.
+    async fn unprepared(&self, query: &Statement) -> Result<RowStream, Error> {
+        match self {
+            Self::Alone(client) => client.query_typed_raw(query.text(), typed_values(query)).await,
+            Self::Together(transaction) => transaction.query_typed_raw(query.text(), typed_values(query)).await,
+        }
+    }
 }
 
 struct PostgresSession<'a> {
-    transaction: Transaction<'a>,
+    connected: Connected<'a>,
     run: Run<'a>,
+    /// Whether rows of a query were left out.
+    is_cut: bool,
 }
 
 impl PostgresSession<'_> {
-    /// The rows of a query that are kept, and whether more rows were found.
-    async fn rows(&self, query: &Statement) -> Result<(Vec<Row>, bool), StoreError> {
-        let transaction = &self.transaction;
+    async fn commit(self) -> Result<(), DatabaseError> {
+        match self.connected {
+            Connected::Alone(_) => Ok(()),
+            Connected::Together(transaction) => self.run.bounded(transaction.commit()).await,
+        }
+    }
+
+    async fn read(&self, query: &Statement, stays_prepared: bool, found: Rows) -> Result<Rows, DatabaseError> {
         let found = self.run.bounded(async {
-            let stream = if self.run.stays_prepared() {
-                let prepared = transaction.prepare_cached(query.text()).await?;
-                transaction.query_raw(&prepared, values(query)).await?
-            } else {
-                transaction.query_typed_raw(query.text(), typed_values(query)).await?
-            };
-            rows(query, stream, self.run.keep).await
+            let connected = &self.connected;
+            let stream =
+                if stays_prepared { connected.prepared(query).await? } else { connected.unprepared(query).await? };
+            let found = rows(query, stream, found).await?;
+            if let (Connected::Alone(client), false) = (connected, stays_prepared || found.is_cut())
+                && query.text().len() > LONG
+            {
+                // The server keeps an unnamed statement until the next statement; a simple query ends it.
+                client.batch_execute("").await?;
+            }
+            Ok::<_, Fault>(found)
         });
         found.await
     }
@@ -371,13 +394,20 @@ impl Session for PostgresSession<'_> {
         Dialect::Postgres
     }
 
-    async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
-        let (rows, is_cut) = self.rows(query).await?;
-        if is_cut { Err(StoreError::TooMany) } else { Ok(rows) }
+    async fn query(&mut self, query: &Statement, found: Rows) -> Result<Rows, DatabaseError> {
+        if self.run.lane.is_some() && tells_plans() {
+            let plan = self.read(&query.explained(), false, Rows::default()).await?;
+            tell_plan(query, plan).map_err(|error| DatabaseError::Other(error.into()))?;
+        }
+        let found = self.read(query, self.run.stays_prepared(), found).await?;
+        self.is_cut |= found.is_cut();
+        Ok(found)
     }
 
-    async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
-        let transaction = &self.transaction;
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
+        let Connected::Together(transaction) = &self.connected else {
+            return Err(DatabaseError::Other("expected work that only reads".into()));
+        };
         let changed = self.run.bounded(async {
             if self.run.stays_prepared() {
                 let prepared = transaction.prepare_cached(statement.text()).await?;

@@ -22,7 +22,7 @@ use scim_core::{
 };
 
 use self::{file::Files, readers::Readers, writer::Writer};
-use super::{Cell, Deadlines, Found, Keep, OpenError, Reading, Row, Shape, Work, tell};
+use super::{Cell, DatabaseError, Deadlines, OpenError, Row, Rows, Shape, Work, tell};
 
 /// The time to wait for another process that writes to the same file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,8 +61,8 @@ impl Sqlite {
         self.files.check()
     }
 
-    pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
-        Arc::clone(&self.readers).read(reading).await
+    pub(super) async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        Arc::clone(&self.readers).read(work).await
     }
 
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
@@ -105,22 +105,16 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// The rows of a query that are kept, and whether more rows were found. A query with a client's shape is prepared
-/// for this use only.
-fn rows(connection: &Connection, query: &Statement, shape: Shape, keep: &Keep) -> rusqlite::Result<(Vec<Row>, bool)> {
+/// Adds the rows of a query. A query with a client's shape is prepared for this use only.
+fn rows(connection: &Connection, query: &Statement, shape: Shape, rows: Rows) -> Result<Rows, Fault> {
     match shape {
-        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, keep),
-        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, keep),
+        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, rows),
+        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, rows),
     }
 }
 
-fn rows_of(
-    prepared: &mut rusqlite::Statement<'_>,
-    query: &Statement,
-    keep: &Keep,
-) -> rusqlite::Result<(Vec<Row>, bool)> {
+fn rows_of(prepared: &mut rusqlite::Statement<'_>, query: &Statement, mut kept: Rows) -> Result<Rows, Fault> {
     let columns = prepared.column_count();
-    let mut kept = keep.rows();
     let mut rows = prepared.query(params_from_iter(values(query)))?;
     while let Some(row) = rows.next()? {
         let cell = |column| {
@@ -136,14 +130,40 @@ fn rows_of(
                 ValueRef::Real(_) | ValueRef::Blob(_) => Err(unexpected("expected text or a number".into())),
             }
         };
-        let row = Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?);
         // SQLite has not computed the rows after this one.
-        if !kept.add(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))? {
+        if !kept.add(Row::new((0..columns).map(cell).collect::<rusqlite::Result<_>>()?))? {
             break;
         }
     }
-    tell(query.text(), kept.rows.len());
-    Ok((kept.rows, kept.is_cut))
+    tell(query.text(), kept.len());
+    Ok(kept)
+}
+
+/// The reason why rows cannot be read.
+enum Fault {
+    Sqlite(rusqlite::Error),
+    Row(DatabaseError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<DatabaseError> for Fault {
+    fn from(error: DatabaseError) -> Self {
+        Self::Row(error)
+    }
+}
+
+impl From<Fault> for DatabaseError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Sqlite(error) => failure(error),
+            Fault::Row(error) => error,
+        }
+    }
 }
 
 fn values(statement: &Statement) -> impl Iterator<Item = Box<dyn rusqlite::ToSql + '_>> {
@@ -158,23 +178,24 @@ fn values(statement: &Statement) -> impl Iterator<Item = Box<dyn rusqlite::ToSql
     })
 }
 
-fn failure(error: rusqlite::Error) -> StoreError {
-    match failure_of(&error) {
-        StoreError::Backend(_) => StoreError::backend(error),
-        other => other,
-    }
-}
-
-fn failure_of(error: &rusqlite::Error) -> StoreError {
+fn failure(error: rusqlite::Error) -> DatabaseError {
+    let unavailable = |retry_after, error: rusqlite::Error| DatabaseError::Unavailable {
+        retry_after: Some(retry_after),
+        source: error.into(),
+    };
     match error.sqlite_error_code() {
         // The statement has already waited: an immediate retry would only take longer.
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            StoreError::Unavailable { retry_after: Some(PATIENCE) }
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => unavailable(PATIENCE, error),
         Some(ErrorCode::DiskFull | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
             tracing::error!(%error, "SQLite cannot work");
-            StoreError::Unavailable { retry_after: Some(Duration::from_secs(30)) }
+            unavailable(RETRY_AFTER_FAULT, error)
         }
-        _ => StoreError::backend(error.to_string()),
+        _ => match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let (code, message) = (failure.extended_code, message.clone().unwrap_or_default());
+                DatabaseError::from_sqlite(code, &message, error)
+            }
+            _ => DatabaseError::Other(error.into()),
+        },
     }
 }

@@ -127,8 +127,8 @@ impl Tables {
             .push(", o.scim, o.identity_provider FROM api_key AS k JOIN organization AS o ON o.name = k.organization");
         select.push(" WHERE k.digest = ").bind(digest.to_string());
         if let Some(mut row) = self.select(select).await?.pop() {
-            let identity_provider = IdentityProvider::of(&row.text(13)?);
-            let standing = Standing { scim: row.integer(12)? != 0, is_token: false, identity_provider };
+            let identity_provider = IdentityProvider::of(&row.required_text(13)?);
+            let standing = Standing { scim: row.required_integer(12)? != 0, is_token: false, identity_provider };
             return Ok(Some((key(row)?, standing)));
         }
         self.find_token(digest).await
@@ -143,8 +143,8 @@ impl Tables {
         select.push(" FROM oauth_token AS t JOIN oauth_client AS c ON c.id = t.client");
         select.push(" JOIN organization AS o ON o.name = t.tenant WHERE t.digest = ").bind(digest.to_string());
         let Some(mut row) = self.select(select).await?.pop() else { return Ok(None) };
-        let identity_provider = IdentityProvider::of(&row.text(13)?);
-        let standing = Standing { scim: row.integer(12)? != 0, is_token: true, identity_provider };
+        let identity_provider = IdentityProvider::of(&row.required_text(13)?);
+        let standing = Standing { scim: row.required_integer(12)? != 0, is_token: true, identity_provider };
         Ok(Some((key(row)?, standing)))
     }
 
@@ -207,29 +207,29 @@ impl Tables {
     }
 
     async fn select(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        Ok(self.database.read(vec![query]).await?.pop().unwrap_or_default())
+        Ok(self.database.look_up(vec![query]).await?.pop().unwrap_or_default())
     }
 }
 
 fn organization(mut row: Row) -> Result<Organization, StoreError> {
     Ok(Organization {
-        name: row.text(0)?,
-        created: time(row.integer(1)?)?,
-        scim: row.integer(2)? != 0,
-        title: row.optional_text(3)?,
-        identity_provider: IdentityProvider::of(&row.text(4)?),
-        sign_on: row.text(5)?,
-        unique_groups: row.integer(6)? != 0,
+        name: row.required_text(0)?,
+        created: time(row.required_integer(1)?)?,
+        scim: row.required_integer(2)? != 0,
+        title: row.text(3)?,
+        identity_provider: IdentityProvider::of(&row.required_text(4)?),
+        sign_on: row.required_text(5)?,
+        unique_groups: row.required_integer(6)? != 0,
     })
 }
 
 fn key(mut row: Row) -> Result<Key, StoreError> {
-    let digest = row.text(0)?.parse().map_err(StoreError::backend)?;
-    let optional = |column| row.optional_integer(column)?.map(time).transpose();
-    let (created, expires, revoked, used) = (time(row.integer(3)?)?, optional(4)?, optional(5)?, optional(6)?);
-    let (organization, name, address) = (row.text(1)?, row.text(2)?, row.optional_text(7)?);
-    let (made_by, ending, form) = (row.optional_text(8)?, row.optional_text(9)?, row.optional_text(10)?);
-    let refused = row.optional_integer(11)?.map(time).transpose()?;
+    let digest = row.required_text(0)?.parse().map_err(StoreError::backend)?;
+    let optional = |column| row.integer(column)?.map(time).transpose();
+    let (created, expires, revoked, used) = (time(row.required_integer(3)?)?, optional(4)?, optional(5)?, optional(6)?);
+    let (organization, name, address) = (row.required_text(1)?, row.required_text(2)?, row.text(7)?);
+    let (made_by, ending, form) = (row.text(8)?, row.text(9)?, row.text(10)?);
+    let refused = row.integer(11)?.map(time).transpose()?;
     Ok(Key { digest, organization, name, created, expires, revoked, used, refused, address, made_by, ending, form })
 }
 

@@ -92,7 +92,7 @@ impl Stepping {
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE organization SET ").push(column).push(" = ").push(column).push(" + ");
         update.bind(i64::try_from(more).unwrap_or(i64::MAX)).push(" WHERE name = ").bind(self.organization.as_str());
-        session.execute(&update).await.map(drop)
+        Ok(session.execute(&update).await.map(drop)?)
     }
 
     /// Ends the removal. The next connection starts without the state of this connection; the log stays.

@@ -39,7 +39,7 @@ impl Clients {
     pub async fn is_used(&self, form: &str) -> Result<bool, ClientError> {
         let mut query = self.statement("SELECT name FROM api_key WHERE form = ");
         query.bind(form).push(" UNION ALL SELECT name FROM oauth_client WHERE form = ").bind(form);
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         Ok(rows.into_iter().flatten().next().is_some())
     }
 

@@ -129,14 +129,14 @@ impl Grants {
             .bind(id)
             .push(" AND c.tenant = ")
             .bind(organization.as_str());
-        let rows = self.database.read(vec![select]).await?.pop().unwrap_or_default();
+        let rows = self.database.look_up(vec![select]).await?.pop().unwrap_or_default();
         let mut found: Option<ClientRow> = None;
         for mut row in rows {
-            let federation = row.optional_text(0)?;
+            let federation = row.text(0)?;
             let federation = federation.as_deref().map(FederationSettings::from_json).transpose()?;
-            let scim = row.integer(1)? != 0;
+            let scim = row.required_integer(1)? != 0;
             let client = found.get_or_insert(ClientRow { federation, scim, secrets: Vec::new() });
-            if let (Some(digest), Some(expires)) = (row.optional_text(2)?, row.optional_integer(3)?) {
+            if let (Some(digest), Some(expires)) = (row.text(2)?, row.integer(3)?) {
                 let digest = digest.parse().map_err(StoreError::backend)?;
                 client.secrets.push(ClientSecret::new(digest, time(expires)?));
             }
@@ -169,7 +169,7 @@ enum IssueOutcome {
 impl Work for Keeping {
     type Output = IssueOutcome;
 
-    fn owner(&self) -> Option<&TenantId> {
+    fn tenant(&self) -> Option<&TenantId> {
         Some(&self.tenant)
     }
 

@@ -9,7 +9,7 @@ use super::{
     filter::Chosen,
     read::{COLUMNS, line, push_requests},
 };
-use crate::database::{Keep, Reading, Reads, Shape};
+use crate::database::{Reading, Reads, Rows, Shape};
 
 /// The number of requests that a query examines.
 const EXAMINED: i64 = 500;
@@ -104,9 +104,9 @@ impl Export {
         let rows = self.log.rows(query).await?;
         self.is_read = i64::try_from(rows.len()).is_ok_and(|count| count < EXAMINED);
         for row in rows {
-            self.before = Some(row.integer(0)?);
+            self.before = Some(row.required_integer(0)?);
             // The column after those of a line.
-            if row.integer(15)? == 1 {
+            if row.required_integer(15)? == 1 {
                 self.waiting.push_back(line(row)?);
             }
         }
@@ -123,14 +123,16 @@ impl Export {
         // This order makes the database use the index by request, and not the index by position, which has all
         // events.
         query.push(" AND position > ").bind(after).push(" ORDER BY request, position LIMIT ").bind(EVENTS);
-        let (keep, lane, shape) = (Keep::within(BYTES), Reads::LookUps, Shape::Own);
+        let (keep, lane, shape) = (Rows::within(BYTES), Reads::LookUps, Shape::Own);
         let reading = Reading { queries: vec![query], last: None, lane, owner: None, shape, keep };
         let found = self.log.database.run(reading).await?;
-        let events = found
-            .rows
-            .into_iter()
-            .flatten()
-            .map(|mut row| Ok(EventRow { position: row.integer(0)?, request: row.text(1)?, body: row.text(2)? }));
+        let events = found.rows.into_iter().flatten().map(|mut row| {
+            Ok(EventRow {
+                position: row.required_integer(0)?,
+                request: row.required_text(1)?,
+                body: row.required_text(2)?,
+            })
+        });
         let events = events.collect::<Result<Vec<_>, StoreError>>()?;
         let is_whole = !found.is_cut && i64::try_from(events.len()).is_ok_and(|count| count < EVENTS);
         Ok((events, is_whole))

@@ -67,7 +67,7 @@ impl Log {
             query.bind(tenant).push(" AND ").push(column).push(" >= ").bind(beginning.as_str());
             query.push(" AND ").push(column).push(" < ").bind(end(&beginning)).push(" LIMIT ").bind(PEOPLE);
             for mut row in self.rows(query).await? {
-                found.push(row.text(0)?);
+                found.push(row.required_text(0)?);
             }
         }
         let mut query = self.statement("SELECT id FROM unique_key WHERE tenant = ");
@@ -75,7 +75,7 @@ impl Log {
         let name = unique_value(&fold(text));
         query.bind(name.as_str()).push(" AND value < ").bind(end(&name)).push(" LIMIT ").bind(PEOPLE);
         for mut row in self.rows(query).await? {
-            found.push(row.text(0)?);
+            found.push(row.required_text(0)?);
         }
         Ok(found)
     }
@@ -86,7 +86,7 @@ impl Log {
         let Some(time) = time else { return Ok(None) };
         let mut query = self.statement("SELECT position FROM request WHERE tenant = ");
         query.bind(tenant).push(" AND time >= ").bind(time.timestamp_millis()).push(" ORDER BY time, position LIMIT 1");
-        let found = self.rows(query).await?.pop().map(|row| row.integer(0)).transpose()?;
+        let found = self.rows(query).await?.pop().map(|row| row.required_integer(0)).transpose()?;
         Ok(Some(found.unwrap_or(i64::MAX)))
     }
 }

@@ -159,7 +159,7 @@ impl Log {
         let mut query = self.statement("SELECT position FROM ");
         chosen.push_newest(&mut query, tenant, filter.before, EXAMINED);
         query.push(" ORDER BY position DESC LIMIT 1 OFFSET ").bind(EXAMINED - 1);
-        self.rows(query).await?.pop().map(|row| row.integer(0)).transpose()
+        self.rows(query).await?.pop().map(|row| row.required_integer(0)).transpose()
     }
 
     /// Adds the newest events of these requests to the lines. Returns whether older events are left out.
@@ -172,9 +172,9 @@ impl Log {
         let is_cut = rows.len() > most;
         rows.truncate(most);
         for mut row in rows {
-            let request = row.text(0)?;
+            let request = row.required_text(0)?;
             if let Some(line) = lines.iter_mut().find(|line| line.id == request) {
-                line.events.push(row.text(1)?);
+                line.events.push(row.required_text(1)?);
             }
         }
         // The query returns the newest events first, so that the limit leaves out the oldest.
@@ -189,9 +189,9 @@ impl Log {
         let mut query = self.statement("SELECT request, body FROM recorded_body");
         push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
         for mut row in self.rows(query).await? {
-            let request = row.text(0)?;
+            let request = row.required_text(0)?;
             if let Some(line) = lines.iter_mut().find(|line| line.id == request) {
-                line.body = row.optional_text(1)?;
+                line.body = row.text(1)?;
             }
         }
         Ok(())
@@ -210,16 +210,21 @@ impl Log {
         let mut all: Vec<Hour> =
             (0..i64::from(hours)).map(|hour| Hour { start: first + hour * HOUR, ..Hour::default() }).collect();
         for row in self.rows(query).await? {
-            let start = row.integer(0)?;
+            let start = row.required_integer(0)?;
             if let Some(hour) = all.iter_mut().find(|hour| hour.start == start) {
-                *hour = Hour { start, requests: row.integer(1)?, refused: row.integer(2)?, failed: row.integer(3)? };
+                *hour = Hour {
+                    start,
+                    requests: row.required_integer(1)?,
+                    refused: row.required_integer(2)?,
+                    failed: row.required_integer(3)?,
+                };
             }
         }
         let mut query = self.statement("SELECT started, ended, requests, failures FROM request_cycle WHERE tenant = ");
         query.bind(tenant).push(" AND started >= ").bind(first).push(" ORDER BY started LIMIT 1000");
         let cycle = |row: Row| {
-            let (started, ended) = (row.integer(0)?, row.integer(1)?);
-            Ok(Cycle { started, ended, requests: row.integer(2)?, failures: row.integer(3)? })
+            let (started, ended) = (row.required_integer(0)?, row.required_integer(1)?);
+            Ok(Cycle { started, ended, requests: row.required_integer(2)?, failures: row.required_integer(3)? })
         };
         let cycles = self.rows(query).await?.into_iter().map(cycle).collect::<Result<_, StoreError>>()?;
         Ok(Span { hours: all, cycles })
@@ -232,7 +237,7 @@ impl Log {
     }
 
     pub(super) async fn rows(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        Ok(self.database.read(vec![query]).await?.into_iter().flatten().collect())
+        Ok(self.database.look_up(vec![query]).await?.into_iter().flatten().collect())
     }
 }
 
@@ -246,23 +251,23 @@ pub(super) fn push_requests<'a>(query: &mut Statement, tenant: &str, ids: impl I
 }
 
 pub(super) fn line(mut row: Row) -> Result<Line, StoreError> {
-    let outcome = Outcome::read(&row.text(9)?).unwrap_or(Outcome::Failed);
+    let outcome = Outcome::read(&row.required_text(9)?).unwrap_or(Outcome::Failed);
     Ok(Line {
-        position: row.integer(0)?,
-        id: row.text(1)?,
-        time: DateTime::from_timestamp_millis(row.integer(2)?).unwrap_or_default(),
-        caller: row.optional_text(3)?,
-        address: row.optional_text(4)?,
-        operation: row.text(5)?,
-        kind: row.optional_text(6)?,
-        resource: row.optional_text(7)?,
-        name: row.optional_text(8)?,
+        position: row.required_integer(0)?,
+        id: row.required_text(1)?,
+        time: DateTime::from_timestamp_millis(row.required_integer(2)?).unwrap_or_default(),
+        caller: row.text(3)?,
+        address: row.text(4)?,
+        operation: row.required_text(5)?,
+        kind: row.text(6)?,
+        resource: row.text(7)?,
+        name: row.text(8)?,
         outcome,
-        status: row.integer(10)?,
-        scim_type: row.optional_text(11)?,
-        detail: row.optional_text(12)?,
-        quirks: row.optional_text(13)?,
-        duration: row.integer(14)?,
+        status: row.required_integer(10)?,
+        scim_type: row.text(11)?,
+        detail: row.text(12)?,
+        quirks: row.text(13)?,
+        duration: row.required_integer(14)?,
         events: Vec::new(),
         body: None,
     })

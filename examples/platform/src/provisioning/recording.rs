@@ -34,10 +34,10 @@ impl Recording {
         let mut query = Statement::new(database.dialect());
         query.push("SELECT until, made_by FROM recording WHERE tenant = ").bind(tenant).push(" AND until > ");
         query.bind(Utc::now().timestamp_millis());
-        let rows = database.read(vec![query]).await?;
+        let rows = database.look_up(vec![query]).await?;
         let Some(mut row) = rows.into_iter().flatten().next() else { return Ok(None) };
-        let until = DateTime::from_timestamp_millis(row.integer(0)?).unwrap_or_default();
-        Ok(Some(Self { until, made_by: row.optional_text(1)? }))
+        let until = DateTime::from_timestamp_millis(row.required_integer(0)?).unwrap_or_default();
+        Ok(Some(Self { until, made_by: row.text(1)? }))
     }
 
     /// Starts a recording that ends by itself. The bodies are deleted an hour after its end.

@@ -89,7 +89,7 @@ async fn put<S: Session>(
     optional(&mut upsert, conflict.map(|conflict| &*conflict.account));
     upsert.push(", ").bind(fault.to_string()).push(", ").bind(entry.time.timestamp_millis());
     upsert.push(") ON CONFLICT (tenant, subject) DO UPDATE SET account = excluded.account, fault = excluded.fault, ");
-    session.execute(upsert.push("time = excluded.time")).await.map(drop)
+    Ok(session.execute(upsert.push("time = excluded.time")).await.map(drop)?)
 }
 
 /// Deletes the refusals of the resource and of its name.
@@ -112,5 +112,5 @@ async fn resolve<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>)
         }
         _ => {}
     }
-    session.execute(delete.push(")")).await.map(drop)
+    Ok(session.execute(delete.push(")")).await.map(drop)?)
 }

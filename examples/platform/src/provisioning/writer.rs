@@ -208,14 +208,14 @@ async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<Strin
     let mut query = Statement::new(session.dialect());
     query.push("SELECT name FROM account WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
     query.bind(resource.as_str());
-    if let Some(mut row) = session.query(&query).await?.pop() {
-        return row.optional_text(0);
+    if let Some(mut row) = session.rows(&query).await?.pop() {
+        return row.text(0);
     }
     let mut query = Statement::new(session.dialect());
     query.push("SELECT document FROM resource WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
     query.bind(resource.as_str());
-    if let Some(mut row) = session.query(&query).await?.pop() {
-        let document: serde_json::Value = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
+    if let Some(mut row) = session.rows(&query).await?.pop() {
+        let document: serde_json::Value = serde_json::from_str(&row.required_text(0)?).map_err(StoreError::backend)?;
         let texts = ["displayName", "userName"].into_iter().filter_map(|name| document.get(name)?.as_str());
         return Ok(texts.map(str::to_owned).next());
     }
@@ -223,7 +223,7 @@ async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<Strin
     let mut query = Statement::new(session.dialect());
     query.push("SELECT name FROM request WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND resource = ");
     query.bind(resource.as_str()).push(" AND name IS NOT NULL ORDER BY position DESC LIMIT 1");
-    let found = session.query(&query).await?.pop().map(|mut row| row.text(0)).transpose()?;
+    let found = session.rows(&query).await?.pop().map(|mut row| row.required_text(0)).transpose()?;
     Ok(found.or_else(|| entry.claimed.clone()))
 }
 
@@ -300,5 +300,5 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
             upsert.bind((ended + SLACK).timestamp_millis());
         }
     }
-    session.execute(&upsert).await.map(drop)
+    Ok(session.execute(&upsert).await.map(drop)?)
 }

@@ -192,14 +192,14 @@ impl Work for Taking {
         query.push("SELECT pending, session, target FROM sign_in WHERE digest = ").bind(digest.as_str());
         query.push(" AND tenant = ").bind(self.tenant.as_str()).push(" AND kind = ").bind(self.kind.as_str());
         query.push(" AND expires > ").bind(now);
-        let Some(mut row) = session.query(&query).await?.pop() else {
+        let Some(mut row) = session.rows(&query).await?.pop() else {
             let mut query = Statement::new(session.dialect());
             query.push("SELECT expires FROM replay WHERE tenant = ").bind(self.tenant.as_str()).push(" AND id = ");
             query.bind(TokenDigest::of(&name).to_string());
-            let used = !session.query(&query).await?.is_empty();
+            let used = !session.rows(&query).await?.is_empty();
             return Ok(if used { Taken::Replayed } else { Taken::TooOld });
         };
-        let kept: SignInState = read(&row.text(0)?)?;
+        let kept: SignInState = read(&row.required_text(0)?)?;
         // A client that knows only the state must not use up the sign-in of another browser.
         if kept.browser != self.browser {
             return Ok(Taken::TooOld);
@@ -215,8 +215,8 @@ impl Work for Taking {
             state: self.state.clone(),
             purpose: kept.purpose,
             version: kept.version,
-            session: row.optional_text(1)?,
-            target: row.optional_text(2)?,
+            session: row.text(1)?,
+            target: row.text(2)?,
             kept: kept.protocol,
         })))
     }

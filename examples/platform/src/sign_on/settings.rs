@@ -132,13 +132,13 @@ impl SignOn {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT settings, version, tested, outcome, used, used_version FROM sign_on WHERE tenant = ");
         query.bind(tenant).push(" AND kind = ").bind(kind.as_str());
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         let Some(mut row) = rows.into_iter().flatten().next() else { return Ok(None) };
-        let settings = read(&row.text(0)?)?;
-        let (version, tested) = (row.text(1)?, row.optional_integer(2)?);
-        let outcome = row.optional_text(3)?.map(|json| read(&json)).transpose()?;
-        let used = row.optional_text(4)?.map(|json| read(&json)).transpose()?;
-        let used = used.zip(row.optional_text(5)?);
+        let settings = read(&row.required_text(0)?)?;
+        let (version, tested) = (row.required_text(1)?, row.integer(2)?);
+        let outcome = row.text(3)?.map(|json| read(&json)).transpose()?;
+        let used = row.text(4)?.map(|json| read(&json)).transpose()?;
+        let used = used.zip(row.text(5)?);
         Ok(Some(Configuration { settings, version, tested, outcome, used }))
     }
 

@@ -124,7 +124,7 @@ pub(crate) async fn mapped_to<S: Session>(
     if session.dialect() == Dialect::Postgres {
         query.push(" FOR SHARE");
     }
-    session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
+    session.rows(&query).await?.into_iter().map(|mut row| row.required_text(0)).collect()
 }
 
 /// Runs a statement that deletes or inserts rows of `user_group_member`, and adjusts the number of rows in each
@@ -139,7 +139,7 @@ pub(crate) async fn count<S: Session>(
     sign: i64,
 ) -> Result<usize, StoreError> {
     change.push(" RETURNING account");
-    let accounts = session.query(&change).await?.into_iter().map(|mut row: Row| row.text(0));
+    let accounts = session.rows(&change).await?.into_iter().map(|mut row: Row| row.required_text(0));
     let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
     if accounts.is_empty() {
         return Ok(0);
@@ -175,7 +175,7 @@ pub(crate) async fn lock_accounts<S: Session>(
     if session.dialect() == Dialect::Postgres {
         lock.push(" ORDER BY id FOR NO KEY UPDATE");
     }
-    session.query(&lock).await?.into_iter().map(|mut row| row.text(0)).collect()
+    session.rows(&lock).await?.into_iter().map(|mut row| row.required_text(0)).collect()
 }
 
 /// The insertion of the missing assignments of a SCIM group's members, without its final conditions.

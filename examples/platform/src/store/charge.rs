@@ -13,7 +13,7 @@ use scim_core::{
 };
 
 use super::{TableStore, indexes, select::Select, tally::Extent};
-use crate::database::{Keep, Reading, Reads, Shape};
+use crate::database::{Reading, Reads, Rows, Shape};
 
 /// Units of a look-up by an index.
 const LOOK_UP: u64 = 30;
@@ -73,7 +73,7 @@ impl TableStore {
             return Ok(());
         }
         let extent = Extent::query(self.database.dialect(), context.tenant(), scan.resource_type.name());
-        let extent = Extent::of(self.database.read(vec![extent]).await?.into_iter().flatten().collect())?;
+        let extent = Extent::of(self.database.look_up(vec![extent]).await?.into_iter().flatten().collect())?;
         let price = Price::new(select, scan, extent);
         let units = price.of(price.selected);
         if units <= work.left() / CHEAP {
@@ -85,10 +85,10 @@ impl TableStore {
         let mut count = Statement::new(self.database.dialect());
         select.count_up_to(&mut count, context, finding, most)?;
         let owner = Some(context.tenant().clone());
-        let (queries, keep) = (vec![count], Keep::default());
+        let (queries, keep) = (vec![count], Rows::default());
         let counting = Reading { queries, last: None, lane: Reads::Searches, owner, shape: Shape::Client, keep };
         let found = self.database.run(counting).await?.rows.into_iter().flatten().next();
-        let found = found.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
+        let found = found.map(|row| row.required_integer(0)).transpose()?.unwrap_or_default();
         context.charge(price.of(u64::try_from(found).unwrap_or_default()))
     }
 }

@@ -36,7 +36,7 @@ impl Work for Commit {
     /// The results of the changes, and the units that the batch has cost.
     type Output = (Vec<ChangeOutcome>, u64);
 
-    fn owner(&self) -> Option<&TenantId> {
+    fn tenant(&self) -> Option<&TenantId> {
         Some(self.context.tenant())
     }
 
@@ -56,7 +56,8 @@ impl Work for Commit {
             }
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
             if let Some(event) = Event::of(&self.context, change, &done) {
-                session.execute(&outbox::insert(session.dialect(), &event)).await.map_err(failed)?;
+                let insert = outbox::insert(session.dialect(), &event);
+                session.execute(&insert).await.map_err(|error| failed(error.into()))?;
                 people::follow(session, change, &done, &event).await.map_err(failed)?;
             }
             all.push(done);
@@ -79,7 +80,7 @@ struct Locked {
 impl Commit {
     async fn apply<S: Session>(
         &self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         change: &Change,
         balance: &mut Balance,
     ) -> Result<ChangeOutcome, StoreError> {
@@ -107,7 +108,7 @@ impl Commit {
     /// Edits a list of references. `change` is the change with this edit.
     async fn edit<S: Session>(
         &self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         change: &Change,
         ListEdit { resource_type, id, attribute, edit, modified, .. }: &ListEdit,
         version: &Version,
@@ -143,13 +144,13 @@ impl Commit {
         }
         // PostgreSQL has no text with a NUL character, so no resource has that id.
         let is_text = !change.id().contains('\0');
-        let found = if is_text { session.query(&query).await?.pop() } else { None };
+        let found = if is_text { session.rows(&query).await?.pop() } else { None };
         let Some(mut row) = found else { return Err(StoreError::NotFound) };
         let locked = Locked {
-            version: Version::new(row.text(0)?).map_err(StoreError::backend)?,
-            modified: row.optional_text(1)?,
-            places: row.integer(2)?,
-            bytes: row.integer(3)?,
+            version: Version::new(row.required_text(0)?).map_err(StoreError::backend)?,
+            modified: row.text(1)?,
+            places: row.required_integer(2)?,
+            bytes: row.required_integer(3)?,
         };
         change.check(Some(&locked.version))?;
         Ok(locked)
@@ -157,7 +158,7 @@ impl Commit {
 
     async fn create<S: Session>(
         &self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         table: &KindTable,
         entry: &Entry,
         version: &Version,
@@ -186,7 +187,7 @@ impl Commit {
 
     async fn replace<S: Session>(
         &self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         table: &KindTable,
         entry: &Entry,
         version: &Version,
@@ -224,7 +225,7 @@ impl Commit {
             lock.push("SELECT count(*) FROM (SELECT id FROM resource WHERE tenant = ").bind(tenant);
             lock.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
             lock.bind(id).push(") ORDER BY id FOR NO KEY UPDATE) AS r");
-            session.query(&lock).await?;
+            session.rows(&lock).await?;
         }
         // Each referrer gets a new version, so that no client mistakes a stale copy for current; its modification
         // time stays.
@@ -253,7 +254,7 @@ impl Commit {
     /// the next value.
     async fn set_lists<S: Session>(
         &self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         table: &KindTable,
         entry: &Entry,
         places: i64,
@@ -311,8 +312,8 @@ impl Commit {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.context.tenant().as_str());
         query.push(" AND id = ").bind(resource.id());
-        let rows = session.query(&query).await?;
-        let had = rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?)));
+        let rows = session.rows(&query).await?;
+        let had = rows.into_iter().map(|mut row| Ok((row.required_text(0)?, row.required_text(1)?)));
         let had = had.collect::<Result<Vec<_>, StoreError>>()?;
         let names = |key: &UniqueKey| {
             let values = [unique_value(&key.folded), shared_value(resource.id(), &key.folded)];

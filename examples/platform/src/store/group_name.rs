@@ -36,5 +36,5 @@ pub(super) fn key(resource: &Resource) -> Option<UniqueKey> {
 pub(super) async fn is_unique<S: Session>(session: &mut S, tenant: &TenantId) -> Result<bool, StoreError> {
     let mut query = Statement::new(session.dialect());
     query.push("SELECT unique_groups FROM organization WHERE name = ").bind(tenant.as_str());
-    session.query(&query).await?.first().map_or(Ok(false), |row| Ok(row.integer(0)? != 0))
+    session.rows(&query).await?.first().map_or(Ok(false), |row| Ok(row.required_integer(0)? != 0))
 }

@@ -50,7 +50,9 @@ pub async fn outbox(
     let mut query = Statement::new(database.dialect());
     query.push("SELECT position, body FROM event WHERE tenant = ").bind(tenant.as_str());
     query.push(" AND position > ").bind(after).push(" ORDER BY position LIMIT ").bind(i64::from(limit));
-    let found = database.read(vec![query]).await?;
-    let row = |mut row: crate::database::Row| Ok(OutboxRow { position: row.integer(0)?, body: row.text(1)? });
+    let found = database.look_up(vec![query]).await?;
+    let row = |mut row: crate::database::Row| {
+        Ok(OutboxRow { position: row.required_integer(0)?, body: row.required_text(1)? })
+    };
     found.into_iter().flatten().map(row).collect()
 }

@@ -102,7 +102,7 @@ pub(super) async fn write<S: Session>(session: &mut S, tenant: &str, resource: &
         GROUP => group(session, tenant, resource),
         _ => return Ok(()),
     };
-    session.execute(&statement).await.map(drop)
+    Ok(session.execute(&statement).await.map(drop)?)
 }
 
 fn account<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statement {
@@ -191,12 +191,13 @@ pub(super) async fn claim_names<S: Session>(session: &mut S) -> Result<(), Store
         let mut query = Statement::new(session.dialect());
         query.push("SELECT tenant, id, user_name, name FROM account WHERE origin = 'hand' AND (tenant, id) > (");
         query.bind(last.0.as_str()).push(", ").bind(last.1.as_str()).push(") ORDER BY tenant, id LIMIT 500");
-        let rows = session.query(&query).await?;
+        let rows = session.rows(&query).await?;
         if rows.is_empty() {
             return Ok(());
         }
         for mut row in rows {
-            let (tenant, id, user_name, name) = (row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?);
+            let (tenant, id, user_name, name) =
+                (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?, row.required_text(3)?);
             let mut update = Statement::new(session.dialect());
             update.push("UPDATE account SET user_name_key = ").bind(user_name_key(&user_name));
             update.push(", sort_name = ").bind(sort_name(&name));
@@ -240,8 +241,9 @@ pub(super) async fn tell_conflict<S: Session>(
     query.push("SELECT a.id, a.user_name, a.name FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
     query.push("AND k.tenant = ").bind(tenant).push(" AND k.value = ").bind(unique_value(&key.folded));
     query.push(" AND a.tenant = k.tenant AND a.id = k.id AND a.origin = 'hand'");
-    if let Some(mut row) = session.query(&query).await?.into_iter().next() {
-        let conflict = Conflict { account: row.text(0)?, user_name: row.text(1)?, name: row.text(2)? };
+    if let Some(mut row) = session.rows(&query).await?.into_iter().next() {
+        let conflict =
+            Conflict { account: row.required_text(0)?, user_name: row.required_text(1)?, name: row.required_text(2)? };
         tracing::info!(tenant, account = conflict.account, "an account made by hand has the user name");
         if let Some(notes) = context.host::<RequestNotes>() {
             notes.conflicts.add(conflict);

@@ -13,7 +13,10 @@ use scim_core::{
     value::{Object, Text, Value},
 };
 
-use super::{spent::of_added_references, tables::List};
+use super::{
+    spent::{Counted, of_added_references},
+    tables::List,
+};
 use crate::database::{Row, Session};
 
 /// The maximum number of values that an edit removes without naming them.
@@ -97,7 +100,7 @@ fn look_up_types<'a>(
 
 /// The resource types in the result of [`resource_types`], by id.
 pub(super) fn by_id(rows: impl IntoIterator<Item = Row>) -> Result<HashMap<String, String>, StoreError> {
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+    rows.into_iter().map(|mut row| Ok((row.required_text(0)?, row.required_text(1)?))).collect()
 }
 
 /// A reference list of one resource, in a transaction that has locked the resource's row.
@@ -114,7 +117,7 @@ impl Held<'_> {
     /// Applies an edit. Returns the values that were actually removed and added.
     pub(super) async fn edit<S: Session>(
         &mut self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         edit: &ValueEdit,
     ) -> Result<ValueEdit, StoreError> {
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| self.value_of(element)).collect();
@@ -161,12 +164,16 @@ impl Held<'_> {
     async fn check_length<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT 1 FROM member");
         query.push(" ORDER BY place LIMIT 1 OFFSET ").bind(MOST_CLEARED);
-        if session.query(&query).await?.is_empty() { Ok(()) } else { Err(StoreError::TooMany) }
+        if session.rows(&query).await?.is_empty() { Ok(()) } else { Err(StoreError::TooMany) }
     }
 
     /// Replaces the list by `elements`. Stored values that stay keep their positions. Returns the growth of the
     /// list, in values.
-    pub(super) async fn set<S: Session>(&mut self, session: &mut S, elements: &[Value]) -> Result<i64, StoreError> {
+    pub(super) async fn set<S: Session>(
+        &mut self,
+        session: &mut Counted<'_, S>,
+        elements: &[Value],
+    ) -> Result<i64, StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT place, value, element FROM member");
         query.push(" ORDER BY place");
         let elements: Vec<&Object> = elements.iter().filter_map(Value::as_object).collect();
@@ -177,8 +184,8 @@ impl Held<'_> {
             }
         }
         let mut going = Vec::new();
-        for mut row in session.query(&query).await? {
-            let (place, value, element) = (row.integer(0)?, row.optional_text(1)?, row.text(2)?);
+        for mut row in session.rows(&query).await? {
+            let (place, value, element) = (row.required_integer(0)?, row.text(1)?, row.required_text(2)?);
             // A reference without `value` cannot be matched with a stored reference: it is deleted and inserted
             // again.
             if value.and_then(|value| coming.get(value.as_str())) != Some(&element) {
@@ -207,7 +214,7 @@ impl Held<'_> {
     /// Adds the values that are missing from the list. Returns these values.
     async fn add<'a, S: Session>(
         &mut self,
-        session: &mut S,
+        session: &mut Counted<'_, S>,
         elements: impl IntoIterator<Item = &'a Object>,
     ) -> Result<Vec<Object>, StoreError> {
         let mut named = HashSet::new();
@@ -243,7 +250,7 @@ impl Held<'_> {
                 query.push(" AND value = e.id COLLATE \"C\" LIMIT 1");
             });
         }
-        session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
+        session.rows(&query).await?.into_iter().map(|mut row| row.required_text(0)).collect()
     }
 
     /// Refuses a value that is not the id of a resource of an allowed type. The referenced resources are locked
@@ -253,7 +260,7 @@ impl Held<'_> {
         // A fixed order prevents a deadlock of two transactions that lock the same resources.
         let ordered: BTreeSet<&str> = values.iter().copied().collect();
         let query = look_up_types(session.dialect(), self.tenant, ordered, " FOR KEY SHARE");
-        let found = by_id(session.query(&query).await?)?;
+        let found = by_id(session.rows(&query).await?)?;
         let fits = |value: &&str| {
             let resource_type = found.get(*value);
             resource_type.is_some_and(|resource_type| self.list.refers_to.iter().any(|name| **name == **resource_type))
@@ -264,7 +271,11 @@ impl Held<'_> {
         }
     }
 
-    async fn insert<S: Session>(&mut self, session: &mut S, elements: &[&Object]) -> Result<(), StoreError> {
+    async fn insert<S: Session>(
+        &mut self,
+        session: &mut Counted<'_, S>,
+        elements: &[&Object],
+    ) -> Result<(), StoreError> {
         let rows: Vec<[Option<String>; 2]> = elements
             .iter()
             .map(|element| [self.value_of(element).map(str::to_owned), Some(self.json(element))])
@@ -319,8 +330,8 @@ impl Held<'_> {
 async fn gone<S: Session>(session: &mut S, mut delete: Statement) -> Result<Vec<Text>, StoreError> {
     delete.push(" RETURNING value");
     let mut gone = Vec::new();
-    for mut row in session.query(&delete).await? {
-        gone.extend(row.optional_text(0)?.map(|value| Text::from(value.as_str())));
+    for mut row in session.rows(&delete).await? {
+        gone.extend(row.text(0)?.map(|value| Text::from(value.as_str())));
     }
     Ok(gone)
 }

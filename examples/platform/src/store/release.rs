@@ -138,8 +138,11 @@ async fn lock<S: Session>(
     if session.dialect() == Dialect::Postgres {
         query.push(" FOR UPDATE");
     }
-    let rows = session.query(&query).await?.into_iter();
-    rows.map(|mut row| Ok(Gone { id: row.text(0)?, kind: row.text(1)?, bytes: row.integer(2)? })).collect()
+    let rows = session.rows(&query).await?.into_iter();
+    rows.map(|mut row| {
+        Ok(Gone { id: row.required_text(0)?, kind: row.required_text(1)?, bytes: row.required_integer(2)? })
+    })
+    .collect()
 }
 
 /// Locks the user groups against removal until the commit.
@@ -149,7 +152,7 @@ async fn lock_user_groups<S: Session>(session: &mut S, tenant: &TenantId) -> Res
     }
     let mut lock = Statement::new(session.dialect());
     lock.push("SELECT id FROM user_group WHERE tenant = ").bind(tenant.as_str()).push(" ORDER BY id FOR KEY SHARE");
-    session.query(&lock).await.map(drop)
+    Ok(session.rows(&lock).await.map(drop)?)
 }
 
 /// Deletes the references from and to the resources. Returns whether all are deleted; if not, the tally has been
@@ -199,7 +202,7 @@ async fn assigned_by<S: Session>(session: &mut S, tenant: &TenantId, gone: &[Gon
     is_one_of(query.push(" AND "), "m.scim_group", gone.iter().map(|gone| gone.id.as_str()));
     query.push(" LIMIT ").bind(LATE);
     let mut accounts: Vec<String> =
-        session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect::<Result<_, _>>()?;
+        session.rows(&query).await?.into_iter().map(|mut row| row.required_text(0)).collect::<Result<_, _>>()?;
     accounts.sort_unstable();
     accounts.dedup();
     Ok(accounts)
@@ -264,7 +267,7 @@ async fn delete<S: Session>(
         is_one_of(delete.push(" AND "), column, ids());
         delete.push(end).push(" LIMIT ").bind(most).push(")");
     }
-    session.execute(&delete).await
+    Ok(session.execute(&delete).await?)
 }
 
 /// Deletes the resources themselves, and updates the tally last.

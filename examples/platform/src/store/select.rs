@@ -278,15 +278,15 @@ impl Select<'_> {
 
     /// The resource in a row of [`Select::resources`].
     pub(super) fn stored(&self, mut row: Row, requested: &RequestedAttributes<'_>) -> Result<Stored, StoreError> {
-        let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
-        let modified = row.optional_text(1)?;
-        let mut json = row.text(DOCUMENT)?;
+        let version = Version::new(row.required_text(0)?).map_err(StoreError::backend)?;
+        let modified = row.text(1)?;
+        let mut json = row.required_text(DOCUMENT)?;
         if let Some(attributes) = requested.attributes() {
             json = part(self.resource_type, &json, attributes)?;
         }
         let mut complete = true;
         for (index, list) in self.lists(requested).enumerate() {
-            match row.optional_text(DOCUMENT + 1 + index)? {
+            match row.text(DOCUMENT + 1 + index)? {
                 Some(values) if values.is_empty() => {}
                 Some(values) => insert(&mut json, &list.name, &values)?,
                 None => complete = false,

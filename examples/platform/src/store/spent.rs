@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use scim_core::{
     resource::Resource,
     sql::{Dialect, Statement},
-    store::StoreError,
     value::Value,
 };
 
-use crate::database::{Row, Session};
+use crate::database::{DatabaseError, Rows, Session};
 
 /// The maximum number of units of a request; a unit is some 0.1 µs.
 const MOST: u64 = 10_000_000;
@@ -92,6 +91,11 @@ impl<'a, S: Session> Counted<'a, S> {
         Self { session, units }
     }
 
+    /// Adds units.
+    pub(super) fn spend(&mut self, units: u64) {
+        self.units = self.units.saturating_add(units);
+    }
+
     fn count_statement(&mut self) {
         if self.dialect() != Dialect::Sqlite {
             self.spend(STATEMENT);
@@ -101,7 +105,7 @@ impl<'a, S: Session> Counted<'a, S> {
     /// Counts a resource that is written completely. `before` is its earlier state.
     pub(super) fn count(&mut self, resource: &Resource, before: Option<&Resource>) {
         let size = u64::try_from(resource.size()).unwrap_or(u64::MAX);
-        self.units = self.units.saturating_add(size / BYTES);
+        self.spend(size / BYTES);
         let is_sqlite = self.session.dialect() == Dialect::Sqlite;
         let lists = resource.root().iter().filter(|(attribute, value)| {
             let is_kept = || before.is_some_and(|before| before.root().get(*attribute) == Some(*value));
@@ -110,7 +114,7 @@ impl<'a, S: Session> Counted<'a, S> {
         let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
         let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
         let each = if is_sqlite { VALUE.0 } else { VALUE.1 };
-        self.units = self.units.saturating_add(values.saturating_mul(each));
+        self.spend(values.saturating_mul(each));
     }
 }
 
@@ -119,19 +123,15 @@ impl<S: Session> Session for Counted<'_, S> {
         self.session.dialect()
     }
 
-    async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
+    async fn query(&mut self, query: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
         self.count_statement();
-        self.session.query(query).await
+        self.session.query(query, rows).await
     }
 
-    fn spend(&mut self, units: u64) {
-        self.units = self.units.saturating_add(units);
-    }
-
-    async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
         self.count_statement();
         let rows = self.session.execute(statement).await?;
-        self.units = self.units.saturating_add(rows.saturating_mul(ROW));
+        self.spend(rows.saturating_mul(ROW));
         Ok(rows)
     }
 }

@@ -112,7 +112,7 @@ impl Work for Gather {
             // `reltuples` is -1 for a table without statistics.
             known.push("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(").bind(table);
             known.push(")");
-            let known = session.query(&known).await?.first().map(|row| row.integer(0)).transpose()?;
+            let known = session.rows(&known).await?.first().map(|row| row.required_integer(0)).transpose()?;
             if known.is_some_and(|known| u64::try_from(known).unwrap_or(0) < self.written) {
                 session.execute(Statement::new(session.dialect()).push("ANALYZE ").push(table)).await?;
             }

@@ -159,17 +159,13 @@ pub(super) fn shared_value(id: &str, folded: &str) -> String {
 /// Creates the data that depends on the resource types: indexes, and the comparable documents if other rules made
 /// them.
 pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
-    Ok(database.write(Prepare(Arc::clone(tables))).await?)
+    Ok(database.write_at_start(Prepare(Arc::clone(tables))).await?)
 }
 
 struct Prepare(Arc<Tables>);
 
 impl Work for Prepare {
     type Output = ();
-
-    fn is_unbounded(&self) -> bool {
-        true
-    }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
         database::alone(session).await?;
@@ -180,7 +176,7 @@ impl Work for Prepare {
         statistics::write(session).await?;
         let mut query = Statement::new(session.dialect());
         query.push("SELECT value FROM setting WHERE name = 'comparable'");
-        let found = session.query(&query).await?.into_iter().next().map(|mut row| row.text(0)).transpose()?;
+        let found = session.rows(&query).await?.into_iter().next().map(|mut row| row.required_text(0)).transpose()?;
         if found.as_deref() == Some(&self.0.made_with) {
             return Ok(());
         }
@@ -216,12 +212,12 @@ impl Prepare {
                 query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(resource_type.name());
                 query.push(" AND (tenant, id) > (").bind(last.0.as_str()).push(", ").bind(last.1.as_str());
                 query.push(") ORDER BY tenant, id LIMIT 500");
-                let rows = session.query(&query).await?;
+                let rows = session.rows(&query).await?;
                 if rows.is_empty() {
                     break;
                 }
                 for mut row in rows {
-                    let (tenant, id, document) = (row.text(0)?, row.text(1)?, row.text(2)?);
+                    let (tenant, id, document) = (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?);
                     let resource =
                         Resource::from_json(resource_type, document.as_bytes()).map_err(StoreError::backend)?;
                     let document = table.mapping.document(&resource);

@@ -103,9 +103,9 @@ impl Extent {
     pub(super) fn of(rows: Vec<Row>) -> Result<Self, StoreError> {
         let mut extent = Self::default();
         for mut row in rows {
-            let count = |column| row.integer(column).map(|count| u64::try_from(count).unwrap_or(0));
+            let count = |column| row.required_integer(column).map(|count| u64::try_from(count).unwrap_or(0));
             let (resources, bytes) = (count(1)?, count(2)?);
-            if row.text(0)? == REFERENCES {
+            if row.required_text(0)? == REFERENCES {
                 extent.references = resources;
             } else {
                 (extent.resources, extent.bytes) = (resources, bytes);

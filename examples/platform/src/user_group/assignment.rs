@@ -112,8 +112,8 @@ impl UserGroups {
         is_one_of(&mut query, "u.account", accounts.iter().copied());
         query.push(" ORDER BY 1, 2");
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
-        for mut row in self.database.read(vec![query]).await?.into_iter().flatten() {
-            names.entry(row.text(0)?).or_default().push(row.text(2)?);
+        for mut row in self.database.look_up(vec![query]).await?.into_iter().flatten() {
+            names.entry(row.required_text(0)?).or_default().push(row.required_text(2)?);
         }
         Ok(names)
     }
@@ -153,16 +153,16 @@ impl UserGroups {
     }
 
     async fn found(&self, query: Statement) -> Result<Vec<Member>, StoreError> {
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         let member = |mut row: crate::database::Row| {
-            let source = row.text(5)?;
-            let reason = if source == BY_HAND { Reason::ByHand } else { Reason::Mapping(row.text(6)?) };
+            let source = row.required_text(5)?;
+            let reason = if source == BY_HAND { Reason::ByHand } else { Reason::Mapping(row.required_text(6)?) };
             Ok(Member {
-                account: row.text(0)?,
-                name: row.text(1)?,
-                user_group: row.text(2)?,
-                group_name: row.text(3)?,
-                purpose: row.optional_text(4)?,
+                account: row.required_text(0)?,
+                name: row.required_text(1)?,
+                user_group: row.required_text(2)?,
+                group_name: row.required_text(3)?,
+                purpose: row.text(4)?,
                 reason,
                 source,
             })

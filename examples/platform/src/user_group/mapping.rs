@@ -69,8 +69,13 @@ impl UserGroups {
             let mut position = Statement::new(self.database.dialect());
             position.push("SELECT sort_name, id FROM scim_group WHERE tenant = ").bind(tenant).push(" AND id = ");
             position.bind(after.replace('\0', ""));
-            if let Some(mut row) = self.database.read(vec![position]).await?.into_iter().flatten().next() {
-                query.push(" AND (g.sort_name, g.id) > (").bind(row.text(0)?).push(", ").bind(row.text(1)?).push(")");
+            if let Some(mut row) = self.database.look_up(vec![position]).await?.into_iter().flatten().next() {
+                query
+                    .push(" AND (g.sort_name, g.id) > (")
+                    .bind(row.required_text(0)?)
+                    .push(", ")
+                    .bind(row.required_text(1)?)
+                    .push(")");
             }
         }
         query.push(" ORDER BY g.sort_name, g.id LIMIT ").bind(i64::try_from(PAGE + 1).unwrap_or(i64::MAX));
@@ -133,9 +138,14 @@ impl UserGroups {
     }
 
     async fn found_scim(&self, tenant: &str, query: Statement) -> Result<Vec<ScimGroup>, StoreError> {
-        let rows = self.database.read(vec![query]).await?;
+        let rows = self.database.look_up(vec![query]).await?;
         let group = |mut row: Row| {
-            Ok(ScimGroup { id: row.text(0)?, name: row.text(1)?, people: row.integer(2)?, fills: Vec::new() })
+            Ok(ScimGroup {
+                id: row.required_text(0)?,
+                name: row.required_text(1)?,
+                people: row.required_integer(2)?,
+                fills: Vec::new(),
+            })
         };
         let mut groups = rows.into_iter().flatten().map(group).collect::<Result<Vec<_>, StoreError>>()?;
         let mut query = Statement::new(self.database.dialect());
@@ -144,8 +154,8 @@ impl UserGroups {
         is_one_of(&mut query, "m.scim_group", groups.iter().map(|group| group.id.as_str()));
         query.push(" ORDER BY u.sort_name");
         let mut fills: HashMap<String, Vec<(String, String)>> = HashMap::new();
-        for mut row in self.database.read(vec![query]).await?.into_iter().flatten() {
-            fills.entry(row.text(0)?).or_default().push((row.text(1)?, row.text(2)?));
+        for mut row in self.database.look_up(vec![query]).await?.into_iter().flatten() {
+            fills.entry(row.required_text(0)?).or_default().push((row.required_text(1)?, row.required_text(2)?));
         }
         for group in &mut groups {
             group.fills = fills.remove(&group.id).unwrap_or_default();
@@ -155,8 +165,8 @@ impl UserGroups {
 
     async fn names(&self, query: Statement) -> Result<HashMap<String, Vec<String>>, StoreError> {
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
-        for mut row in self.database.read(vec![query]).await?.into_iter().flatten() {
-            names.entry(row.text(0)?).or_default().push(row.text(1)?);
+        for mut row in self.database.look_up(vec![query]).await?.into_iter().flatten() {
+            names.entry(row.required_text(0)?).or_default().push(row.required_text(1)?);
         }
         Ok(names)
     }
@@ -180,7 +190,7 @@ impl Work for Mapping {
         query.push("SELECT id FROM resource WHERE kind = 'Group' AND tenant = ").bind(tenant).push(" AND id = ");
         query.bind(self.scim_group.as_str());
         query.push(if dialect == Dialect::Postgres { " FOR NO KEY UPDATE" } else { "" });
-        if session.query(&query).await?.is_empty() {
+        if session.rows(&query).await?.is_empty() {
             return Ok(Err(UserGroupError::Gone));
         }
         let mut add: Vec<&str> = self.add.iter().map(String::as_str).collect();

@@ -71,7 +71,7 @@ impl Work for Query {
     type Output = Rows;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Rows, CommitError> {
-        Ok(session.query(&self.statement, self.bytes).await?)
+        Ok(session.query(&self.statement, Rows::within(self.bytes)).await?)
     }
 }
 
@@ -142,11 +142,11 @@ impl Work for Fetch {
     async fn run<S: Session>(&self, session: &mut S) -> Result<Page, CommitError> {
         let place = self.types.of(&self.resource_type)?;
         let total = match &self.count {
-            Some(count) => first_number(session.query(count, usize::MAX).await?)?,
+            Some(count) => first_number(session.query(count, Rows::default()).await?)?,
             None => None,
         };
         // The session ends the reading at the row that does not fit.
-        let rows = session.query(&self.query, self.bytes).await?;
+        let rows = session.query(&self.query, Rows::within(self.bytes)).await?;
         let (mut more, mut room) = (rows.is_cut(), self.bytes.saturating_sub(rows.size()));
         let mut rows = rows.into_rows();
         if let Some((take, _)) = self.window {
@@ -196,7 +196,7 @@ impl Fetch {
         push_among(&mut query, "m.team", wanted.iter().copied());
         query.push(" ORDER BY m.team, m.account");
         let mut members: HashMap<String, Vec<Value>> = HashMap::new();
-        for mut row in session.query(&query, usize::MAX).await?.into_rows() {
+        for mut row in session.rows(&query).await? {
             if let (Some(team), Some(account)) = (row.text(0)?, row.text(1)?) {
                 let member = Object::from_iter([(self.types.member, Value::from(account))]);
                 members.entry(team).or_default().push(Value::Complex(member));
@@ -213,6 +213,6 @@ impl Fetch {
 
 /// The number in the first row.
 pub fn first_number(rows: Rows) -> Result<Option<u64>, StoreError> {
-    let number = rows.into_rows().first_mut().map(|row| row.integer(0)).transpose()?.flatten();
+    let number = rows.into_rows().first().map(|row| row.integer(0)).transpose()?.flatten();
     Ok(number.and_then(|number| u64::try_from(number).ok()))
 }

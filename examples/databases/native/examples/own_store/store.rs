@@ -147,7 +147,7 @@ impl<D: Database> Store for Directory<D> {
             let mut statement = Statement::new(self.types.dialect);
             statement.push("SELECT id FROM ").push(table).push(" WHERE organization = ").bind(organization(context)?);
             push_among(statement.push(" AND "), "id", ids.iter().filter_map(|id| key(id)));
-            for mut row in self.read(Query { statement, bytes: usize::MAX }).await?.into_rows() {
+            for row in self.read(Query { statement, bytes: usize::MAX }).await?.into_rows() {
                 types.extend(row.integer(0)?.map(|key| (key, index)));
             }
         }

@@ -99,8 +99,8 @@ impl Commit {
         if locks && self.types.dialect == Dialect::Postgres {
             query.push(" FOR UPDATE");
         }
-        let mut rows = session.query(&query, usize::MAX).await?.into_rows();
-        let version = rows.first_mut().map(|row| row.integer(0)).transpose()?.flatten();
+        let rows = session.rows(&query).await?;
+        let version = rows.first().map(|row| row.integer(0)).transpose()?.flatten();
         Ok(version.map(|version| Version::from(version.unsigned_abs())))
     }
 
@@ -217,8 +217,8 @@ impl Commit {
         if self.types.dialect == Dialect::Postgres {
             query.push(" FOR KEY SHARE");
         }
-        let rows = session.query(&query, usize::MAX).await?.into_rows();
-        let keys = rows.into_iter().map(|mut row| row.integer(0));
+        let rows = session.rows(&query).await?;
+        let keys = rows.into_iter().map(|row| row.integer(0));
         Ok(keys.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
@@ -229,7 +229,7 @@ impl Commit {
         mut statement: Statement,
     ) -> Result<BTreeSet<Text>, StoreError> {
         statement.push(" RETURNING CAST(account AS text)");
-        let rows = session.query(&statement, usize::MAX).await?.into_rows();
+        let rows = session.rows(&statement).await?;
         let accounts = rows.into_iter().map(|mut row| row.text(0));
         Ok(accounts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().map(Text::from).collect())
     }

@@ -143,7 +143,7 @@ impl<S: Session> Recording<'_, S> {
             return Ok(());
         }
         let column = if statement.dialect() == Dialect::Sqlite { 3 } else { 0 };
-        let rows = self.session.query(&statement.explained(), usize::MAX).await?.into_rows();
+        let rows = self.session.query(&statement.explained(), Rows::default()).await?.into_rows();
         let lines: Vec<String> = rows.into_iter().filter_map(|mut row| row.text(column).ok().flatten()).collect();
         if let Some(plans) = &mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner) {
             plans.push((statement.text().to_owned(), lines.join("\n")));
@@ -153,9 +153,13 @@ impl<S: Session> Recording<'_, S> {
 }
 
 impl<S: Session> Session for Recording<'_, S> {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
+    async fn query(&mut self, query: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
         self.record(query).await?;
-        self.session.query(query, bytes).await
+        self.session.query(query, rows).await
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
@@ -182,7 +186,7 @@ impl Work for Raw {
     type Output = Vec<String>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<String>, CommitError> {
-        let rows = session.query(&self.0, usize::MAX).await?.into_rows();
+        let rows = session.rows(&self.0).await?;
         let columns = columns_of(self.0.text());
         let text = |cell: Cell| match cell {
             Cell::Null => "-".to_owned(),

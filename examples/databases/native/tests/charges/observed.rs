@@ -69,9 +69,13 @@ impl<S: Session> RecordingSession<'_, S> {
 }
 
 impl<S: Session> Session for RecordingSession<'_, S> {
-    async fn query(&mut self, query: &Statement, bytes: usize) -> Result<Rows, DatabaseError> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
+    async fn query(&mut self, query: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
         self.record(query);
-        self.session.query(query, bytes).await
+        self.session.query(query, rows).await
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {

@@ -180,7 +180,7 @@ impl Work for Plan {
             let mut setting = Statement::new(Dialect::Postgres);
             session.execute(setting.push("SET LOCAL enable_seqscan = off")).await?;
         }
-        let rows = session.query(&self.0.explained(), usize::MAX).await?.into_rows();
+        let rows = session.rows(&self.0.explained()).await?;
         let lines = rows.into_iter().map(|mut row| row.text(if is_sqlite { 3 } else { 0 }));
         Ok(lines.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>().join("\n"))
     }

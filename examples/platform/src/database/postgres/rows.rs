@@ -3,10 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::StreamExt;
-use scim_core::{
-    sql::{Param, Statement},
-    store::StoreError,
-};
+use scim_core::sql::{Param, Statement};
 use tokio_postgres::{
     Error,
     error::SqlState,
@@ -14,7 +11,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    database::{Cell, Keep, Row, tell},
+    database::{Cell, DatabaseError, Row, Rows, tell},
     log::with_causes,
 };
 
@@ -48,7 +45,7 @@ fn value(param: &Param) -> &(dyn ToSql + Sync) {
 /// The reason why rows cannot be read.
 pub(super) enum Fault {
     Server(Error),
-    Store(StoreError),
+    Row(DatabaseError),
 }
 
 impl From<Error> for Fault {
@@ -57,32 +54,26 @@ impl From<Error> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+impl From<DatabaseError> for Fault {
+    fn from(error: DatabaseError) -> Self {
+        Self::Row(error)
     }
 }
 
-/// The rows of a stream that are kept, and whether more rows were found. The connection reads no further ahead
-/// than rows are taken, and discards the rest of a dropped stream.
-pub(super) async fn rows(
-    query: &Statement,
-    stream: tokio_postgres::RowStream,
-    keep: &Keep,
-) -> Result<(Vec<Row>, bool), Fault> {
-    let mut kept = keep.rows();
+/// Adds the rows of a stream. The connection reads no further ahead than rows are taken, and discards the rest of a
+/// dropped stream.
+pub(super) async fn rows(query: &Statement, stream: tokio_postgres::RowStream, mut kept: Rows) -> Result<Rows, Fault> {
     let mut stream = pin!(stream);
     while let Some(found) = stream.next().await {
-        let found = row(&found?)?;
-        if !kept.add(found)? {
+        if !kept.add(row(&found?)?)? {
             break;
         }
     }
-    tell(query.text(), kept.rows.len());
-    Ok((kept.rows, kept.is_cut))
+    tell(query.text(), kept.len());
+    Ok(kept)
 }
 
-fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
+fn row(row: &tokio_postgres::Row) -> Result<Row, DatabaseError> {
     let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
     let number = |number: Option<i64>| number.map_or(Cell::Null, Cell::Integer);
     let cell = |(index, column): (usize, &tokio_postgres::Column)| {
@@ -91,34 +82,33 @@ fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
             Type::INT8 => row.try_get(index).map(number),
             Type::INT4 => row.try_get::<_, Option<i32>>(index).map(|it| number(it.map(i64::from))),
             Type::BOOL => row.try_get::<_, Option<bool>>(index).map(|it| number(it.map(i64::from))),
-            _ => return Err(StoreError::backend("expected text or a number")),
+            _ => return Err(DatabaseError::Other("expected text or a number".into())),
         };
-        cell.map_err(StoreError::backend)
+        cell.map_err(|error| DatabaseError::Other(error.into()))
     };
-    Ok(Row(row.columns().iter().enumerate().map(cell).collect::<Result<_, _>>()?))
+    Ok(Row::new(row.columns().iter().enumerate().map(cell).collect::<Result<_, _>>()?))
 }
 
-/// The store's error for an error of the server or the connection. The text of the error is for the log only.
-pub(super) fn failure(error: Error) -> StoreError {
+/// Classifies an error of the server or of the connection. The text of the error is for the log only.
+pub(super) fn failure(error: Error) -> DatabaseError {
+    let unavailable = |error: Error| DatabaseError::Unavailable { retry_after: Some(RETRY), source: error.into() };
     let Some(state) = error.code() else {
         let cause = std::error::Error::source(&error);
         if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
             tracing::error!(error = with_causes(&error), "PostgreSQL is not there");
-            return StoreError::Unavailable { retry_after: Some(RETRY) };
+            return unavailable(error);
         }
-        return StoreError::backend(error);
+        return DatabaseError::Other(error.into());
     };
-    let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
     // A read-only server has become a replica. The other classes: connection exceptions, insufficient resources,
     // operator intervention, system errors of the server.
     let only_reads = *state == SqlState::READ_ONLY_SQL_TRANSACTION;
     let away = ["08", "53", "57", "58"];
-    if busy.contains(state) {
-        StoreError::Busy
-    } else if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
+    if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
         tracing::error!(error = with_causes(&error), "PostgreSQL cannot work");
-        StoreError::Unavailable { retry_after: Some(RETRY) }
-    } else {
-        StoreError::backend(error)
+        return unavailable(error);
     }
+    let constraint = error.as_db_error().and_then(|error| error.constraint()).map(str::to_owned);
+    let code = state.code().to_owned();
+    DatabaseError::from_sqlstate(&code, constraint.as_deref(), error)
 }

@@ -9,10 +9,15 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode};
-use scim_core::store::StoreError;
+use scim_core::{
+    sql::{Dialect, Statement, database::run_blocking},
+    store::{CommitError, StoreError},
+};
 
-use super::{Files, connect, failure, rows};
-use crate::database::{Deadlines, Found, Reading, Reads, lane::Lane};
+use super::{Fault, Files, connect, failure, rows};
+use crate::database::{
+    DatabaseError, Deadlines, Reads, Rows, Session, Shape, Work, lane::Lane, tell_plan, tells_plans,
+};
 
 /// The number of instructions of SQLite's virtual machine between two checks of the clock: some microseconds of
 /// work.
@@ -64,15 +69,15 @@ impl Readers {
         }
     }
 
-    pub(super) async fn read(self: Arc<Self>, reading: Reading) -> Result<Found, StoreError> {
-        let turn = self.of(reading.lane).lane.turn(reading.owner.as_ref()).await?;
+    pub(super) async fn read<W: Work>(self: Arc<Self>, work: W) -> Result<W::Output, CommitError> {
+        let turn = self.of(work.reads()).lane.turn(work.tenant()).await?;
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let readers = Arc::clone(&self);
         let read = tokio::task::spawn_blocking(move || {
             // The turn ends with the queries and not with the future: until then the queries occupy a core.
             let _turn = turn;
-            readers.read_now(&reading, &abandoned)
+            readers.read_now(&work, abandoned)
         });
         read.await.map_err(StoreError::backend)?
     }
@@ -84,8 +89,8 @@ impl Readers {
         }
     }
 
-    fn read_now(&self, reading: &Reading, abandoned: &Arc<AtomicBool>) -> Result<Found, StoreError> {
-        let connections = self.of(reading.lane);
+    fn read_now<W: Work>(&self, work: &W, abandoned: Arc<AtomicBool>) -> Result<W::Output, CommitError> {
+        let connections = self.of(work.reads());
         let idle = || connections.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = idle().pop();
         let mut connection = if let Some(connection) = reused {
@@ -95,59 +100,96 @@ impl Readers {
             self.files.check()?;
             connect(self.files.path(), false).map_err(failure)?
         };
-        // The times of all queries are added up; it does not matter which query needs more than its part.
-        let queries = u32::try_from(reading.queries.len() + usize::from(reading.last.is_some())).unwrap_or(u32::MAX);
-        let deadline = Instant::now() + connections.deadline.saturating_mul(queries);
-        let abandoned = Arc::clone(abandoned);
-        let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
-        connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(failure)?;
-        let found = run(&mut connection, reading).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => too_long(reading.lane, deadline),
-            _ => failure(error),
-        });
+        let (lane, shape, deadline) = (work.reads(), work.shape(), connections.deadline);
+        let mut reader = Reader { connection: &mut connection, lane, shape, deadline, abandoned, has_failed: false };
+        let done = reader.run(work);
         // A failed connection is not reused: it may be the cause.
-        if found.is_ok() {
-            connection.progress_handler(0, None::<fn() -> bool>).map_err(failure)?;
+        if !reader.has_failed {
             idle().push(connection);
         }
-        found
+        done
     }
 }
 
-/// Runs the queries; several queries run in a transaction, so that they see one state of the database.
-fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found> {
-    let mut found = Found::default();
-    let keep = |found: &mut Found, connection: &Connection, query| -> rusqlite::Result<bool> {
-        let (rows, is_cut) = rows(connection, query, reading.shape, &reading.keep)?;
-        found.rows.push(rows);
-        found.is_cut = is_cut;
-        Ok(!is_cut)
-    };
-    match (reading.queries.as_slice(), &reading.last) {
-        ([query], None) => {
-            keep(&mut found, connection, query)?;
+/// A connection that reads.
+struct Reader<'a> {
+    connection: &'a mut Connection,
+    lane: Reads,
+    shape: Shape,
+    /// The time that a query may take.
+    deadline: Duration,
+    abandoned: Arc<AtomicBool>,
+    /// Whether a statement failed.
+    has_failed: bool,
+}
+
+impl Reader<'_> {
+    /// Runs the work, in a transaction unless it is a single query, so that its queries see one state of the database.
+    fn run<W: Work>(&mut self, work: &W) -> Result<W::Output, CommitError> {
+        if work.is_single() {
+            return run_blocking(work, self);
         }
-        (several, last) => {
-            let transaction = connection.transaction()?;
-            for query in several {
-                if !keep(&mut found, &transaction, query)? {
-                    return Ok(found);
-                }
-            }
-            if let Some(choice) = last {
-                let query = choice.after(&found.rows).clone();
-                keep(&mut found, &transaction, &query)?;
-            }
+        self.batch("BEGIN")?;
+        let done = run_blocking(work, self);
+        if !self.has_failed {
+            self.batch("ROLLBACK")?;
         }
+        done
     }
-    Ok(found)
+
+    fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.connection.execute_batch(sql).map_err(|error| {
+            self.has_failed = true;
+            failure(error)
+        })
+    }
+
+    /// Does something within the time for a query.
+    fn bounded<T>(&mut self, work: impl FnOnce(&Connection, Shape) -> Result<T, Fault>) -> Result<T, DatabaseError> {
+        let (deadline, abandoned) = (Instant::now() + self.deadline, Arc::clone(&self.abandoned));
+        let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
+        let done = self.connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(Fault::from);
+        let done = done.and_then(|()| work(self.connection, self.shape));
+        let done = done.and_then(|done| {
+            self.connection.progress_handler(0, None::<fn() -> bool>)?;
+            Ok(done)
+        });
+        done.map_err(|fault| {
+            self.has_failed = true;
+            match fault {
+                Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                    too_long(self.lane, deadline, error)
+                }
+                fault => fault.into(),
+            }
+        })
+    }
+}
+
+impl Session for Reader<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn query(&mut self, query: &Statement, found: Rows) -> Result<Rows, DatabaseError> {
+        if tells_plans() {
+            let explained = query.explained();
+            let plan = self.bounded(|connection, _| rows(connection, &explained, Shape::Client, Rows::default()))?;
+            tell_plan(query, plan).map_err(|error| DatabaseError::Other(error.into()))?;
+        }
+        self.bounded(|connection, shape| rows(connection, query, shape, found))
+    }
+
+    async fn execute(&mut self, _: &Statement) -> Result<u64, DatabaseError> {
+        Err(DatabaseError::Other("expected work that only reads".into()))
+    }
 }
 
 /// The error for an interrupted query.
-fn too_long(lane: Reads, deadline: Instant) -> StoreError {
+fn too_long(lane: Reads, deadline: Instant, error: rusqlite::Error) -> DatabaseError {
     match lane {
         // A retry of the search would take as long.
-        Reads::Searches if Instant::now() >= deadline => StoreError::TooMany,
-        _ => StoreError::Unavailable { retry_after: Some(super::PATIENCE) },
+        Reads::Searches if Instant::now() >= deadline => DatabaseError::TooMany,
+        _ => DatabaseError::Unavailable { retry_after: Some(super::PATIENCE), source: error.into() },
     }
 }

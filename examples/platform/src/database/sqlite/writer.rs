@@ -1,22 +1,17 @@
 //! The single thread that writes: it puts all waiting work into one commit.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    thread,
-};
+use std::{sync::Arc, thread};
 
 use rusqlite::{Connection, ffi, params_from_iter};
 use scim_core::{
-    sql::{Dialect, Statement},
+    sql::{Dialect, Statement, database::run_blocking},
     store::{CommitError, StoreError},
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Files, failure, rows, values};
 use crate::{
-    database::{Deadlines, Keep, Row, Session, Shape, Work, lane::Lane, tell},
+    database::{DatabaseError, Deadlines, Rows, Session, Shape, Work, lane::Lane, tell},
     log::with_causes,
 };
 
@@ -60,7 +55,7 @@ impl Writer {
 
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         let gone = || CommitError::from(StoreError::Unavailable { retry_after: None });
-        let _turn = self.lane.turn(work.owner()).await?;
+        let _turn = self.lane.turn(work.tenant()).await?;
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Box::new(Order { work, output: None, reply })).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -91,12 +86,7 @@ impl<W: Work> Job for Order<W> {
             // The caller has gone before its turn: nothing is written for it.
             return Err(());
         }
-        let mut session = SqliteSession(connection);
-        // The work waits for nothing here: the future of each statement is ready at its first poll.
-        let output = match pin!(self.work.run(&mut session)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => output,
-            Poll::Pending => Err(StoreError::backend("expected work that waits for nothing but statements").into()),
-        };
+        let output = run_blocking(&self.work, &mut SqliteSession(connection));
         let outcome = if output.is_ok() { Ok(()) } else { Err(()) };
         self.output = Some(output);
         outcome
@@ -122,7 +112,7 @@ fn commit(connection: &mut Connection, files: &Files, mut jobs: Vec<Box<dyn Job>
     // The first check avoids useless writes; the second check prevents the acknowledgment of writes that went to a
     // file without a name.
     let written = files.check().and_then(|()| {
-        write(connection, &mut jobs).map_err(failure)?;
+        write(connection, &mut jobs).map_err(|error| StoreError::from(failure(error)))?;
         files.log_is_open();
         files.check()
     });
@@ -177,12 +167,11 @@ impl Session for SqliteSession<'_> {
         Dialect::Sqlite
     }
 
-    async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
-        let (rows, is_cut) = rows(self.0, query, Shape::Own, &Keep::default()).map_err(failure)?;
-        if is_cut { Err(StoreError::TooMany) } else { Ok(rows) }
+    async fn query(&mut self, query: &Statement, found: Rows) -> Result<Rows, DatabaseError> {
+        Ok(rows(self.0, query, Shape::Own, found)?)
     }
 
-    async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
         let mut prepared = self.0.prepare_cached(statement.text()).map_err(failure)?;
         let changed = prepared.execute(params_from_iter(values(statement))).map_err(failure)?;
         tell(statement.text(), changed);

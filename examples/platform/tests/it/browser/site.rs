@@ -90,6 +90,6 @@ impl Site {
 pub(crate) async fn rows(database: &Database, sql: &str) -> Vec<String> {
     let mut query = Statement::new(database.dialect());
     query.push(sql);
-    let rows = database.read(vec![query]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    rows.into_iter().flatten().map(|mut row| row.text(0).unwrap()).collect()
+    let rows = database.look_up(vec![query]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    rows.into_iter().flatten().map(|mut row| row.required_text(0).unwrap()).collect()
 }

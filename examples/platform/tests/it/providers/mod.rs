@@ -162,7 +162,7 @@ impl Organization {
         self.on_tables(|database| async move {
             let mut query = Statement::new(database.dialect());
             query.push(sql);
-            database.read(vec![query]).await.unwrap()[0][0].integer(0).unwrap()
+            database.look_up(vec![query]).await.unwrap()[0][0].required_integer(0).unwrap()
         })
     }
 

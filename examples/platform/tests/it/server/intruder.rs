@@ -14,7 +14,7 @@ fn count(place: &Place, sql: &str) -> i64 {
         let database = Database::open(&place.url).await.unwrap();
         let mut query = Statement::new(database.dialect());
         query.push(sql);
-        database.read(vec![query]).await.unwrap()[0][0].integer(0).unwrap()
+        database.look_up(vec![query]).await.unwrap()[0][0].required_integer(0).unwrap()
     })
 }
 

@@ -39,15 +39,15 @@ async fn time_limits_hold_behind_a_pooler() {
     let mut sleep = Statement::new(Dialect::Postgres);
     sleep.push("SELECT pg_sleep(60)::text");
     let start = Instant::now();
-    let refused = database.read(vec![sleep]).await;
+    let refused = database.look_up(vec![sleep]).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     // The server ended the statement, before the client stopped waiting.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     // The limit ended with its transaction: the next transaction has its own.
     let mut limit = Statement::new(Dialect::Postgres);
     limit.push("SELECT current_setting('statement_timeout')");
-    let mut found = database.read(vec![limit]).await.unwrap().remove(0);
-    assert_eq!(found[0].text(0).unwrap(), "300ms");
+    let mut found = database.look_up(vec![limit]).await.unwrap().remove(0);
+    assert_eq!(found[0].required_text(0).unwrap(), "300ms");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn an_abandoned_query_stops_behind_a_pooler() {
     for _ in 0..8 {
         let mut sleep = Statement::new(Dialect::Postgres);
         sleep.push("SELECT pg_sleep(60)::text");
-        assert!(tokio::time::timeout(Duration::from_millis(200), database.read(vec![sleep])).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(200), database.look_up(vec![sleep])).await.is_err());
     }
     let sleeping = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)%' \
                     AND state = 'active' AND pid <> pg_backend_pid()";
