@@ -24,7 +24,7 @@ pub use self::{
 pub(super) use self::{
     field::{Assigned, Assignments, Comparison, Content, Form, Name},
     lens::Lens,
-    parts::{Parts, Version},
+    parts::{Documents, Parts, Version},
 };
 use crate::{
     path::AttributePath,
@@ -213,6 +213,15 @@ impl Layout {
         self
     }
 
+    /// Takes the version from a column of text, to which the store writes a random text with each change. No trigger is
+    /// needed, with a limit: after a change of the host's own, to the row or to the rows of a list, the version is the same
+    /// unless the host writes another text, too.
+    #[must_use]
+    pub fn version_by_store(mut self, column: &str) -> Self {
+        self.parts.version = Version::Random(column.into());
+        self
+    }
+
     /// Keeps all attributes that have no column, the times and the version in a table of the library's, which
     /// [migrations](super::TableStore::migrations) create. The host's own tables then need no change. The side table
     /// has a row for each resource that SCIM wrote; a resource without a row has the version `0`.
@@ -225,8 +234,37 @@ impl Layout {
         self
     }
 
-    /// Declares attributes by which clients search, so that the [side table](Self::side_table) has an index for each.
-    /// `externalId` always has one.
+    /// Keeps each resource as a document in two columns of the layout's table, for a host without tables of its own for
+    /// users and groups. `document` is text with the JSON of the resource. `comparable` is the document that filters
+    /// evaluate: `jsonb` in PostgreSQL, text in SQLite. The layout needs a [`version`](Self::version), and a
+    /// [field](Self::field) only for an attribute that is unique, or that the host's own statements read.
+    ///
+    /// A value that is in a column as well is read from the document as long as the column has the content that the store
+    /// wrote. So a client gets back the spelling that it sent, while a change by the host shows at once. A row of the host
+    /// without a document has the values of its columns.
+    ///
+    /// The comparable documents depend on the schema and on the [representation](super::representation): write every
+    /// resource again after a change.
+    ///
+    /// ```
+    /// # use scim_core::{schema::Registry, sql::layout::{Field, Key, KeyType, Layout}};
+    /// # let registry = Registry::standard();
+    /// # let user = registry.resource_type("User").expect("registered");
+    /// let users = Layout::of(user, "scim_user", Key::text("id"))
+    ///     .tenant("tenant", KeyType::Text)
+    ///     .field("userName", Field::text("user_name").folded("user_name_key").unique("scim_user_name"))
+    ///     .documents("document", "comparable")
+    ///     .version("version");
+    /// # let _ = users;
+    /// ```
+    #[must_use]
+    pub fn documents(mut self, document: &str, comparable: &str) -> Self {
+        self.parts.documents = Some(Documents { document: document.into(), comparable: comparable.into() });
+        self
+    }
+
+    /// Declares attributes by which clients search, so that the documents, in the [side table](Self::side_table) or in
+    /// the layout's own [columns](Self::documents), have an index for each. `externalId` always has one.
     #[must_use]
     pub fn searched(mut self, path: &str) -> Self {
         match self.resolve(path) {

@@ -40,8 +40,7 @@ impl Initial {
                 };
                 statement.placeholder(param.clone(), cast)
             }
-            (Kind::Secret, Dialect::Sqlite) => "lower(hex(randomblob(16)))".to_owned(),
-            (Kind::Secret, Dialect::Postgres) => "replace(gen_random_uuid()::text, '-', '')".to_owned(),
+            (Kind::Secret, dialect) => secret(dialect).to_owned(),
             (Kind::Sql(sql), _) => format!("({sql})"),
         };
         statement.push(&sql);
@@ -63,5 +62,13 @@ impl From<i64> for Initial {
 impl From<bool> for Initial {
     fn from(truth: bool) -> Self {
         Self(Kind::Value(truth.into()))
+    }
+}
+
+/// The expression of a random text.
+pub(super) fn secret(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "lower(hex(randomblob(16)))",
+        Dialect::Postgres => "replace(gen_random_uuid()::text, '-', '')",
     }
 }

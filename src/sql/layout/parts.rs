@@ -1,9 +1,9 @@
 //! The parts of a declared layout, and the rules that a complete layout keeps.
 
 use super::{
-    super::statement::{Param, Statement},
+    super::statement::{Dialect, Param, Statement},
     field::{Assignments, Name},
-    initial::Initial,
+    initial::{Initial, secret},
     join::Join,
     key::{Key, KeyType},
     lens::Lens,
@@ -29,8 +29,17 @@ pub(in crate::sql) struct Parts {
     pub(in crate::sql) restore: Option<(AttributeId, Assignments)>,
     pub(in crate::sql) version: Version,
     pub(in crate::sql) side: Option<Box<str>>,
+    /// The columns of the layout's table with the document and with the comparable document.
+    pub(in crate::sql) documents: Option<Documents>,
     pub(in crate::sql) searched: Vec<AttributeId>,
     pub(in crate::sql) shared: Option<Shared>,
+}
+
+/// The columns of a document and of its comparable document.
+#[derive(Clone, Debug)]
+pub(in crate::sql) struct Documents {
+    pub(in crate::sql) document: Box<str>,
+    pub(in crate::sql) comparable: Box<str>,
 }
 
 /// The source of versions.
@@ -38,7 +47,22 @@ pub(in crate::sql) struct Parts {
 pub(in crate::sql) enum Version {
     Side,
     Column(Box<str>),
+    /// A column with a random text, which the store writes.
+    Random(Box<str>),
     Xmin,
+}
+
+impl Version {
+    /// The assignment that gives a row a new version, where no trigger does: the column and its expression. `key` is the
+    /// column of the key.
+    pub(in crate::sql) fn renewal(&self, key: &str, dialect: Dialect) -> Option<(Box<str>, Box<str>)> {
+        match self {
+            Self::Side | Self::Column(_) => None,
+            Self::Random(column) => Some((column.clone(), secret(dialect).into())),
+            // Any write to the row is a new version.
+            Self::Xmin => Some((key.into(), key.into())),
+        }
+    }
 }
 
 impl Parts {
@@ -56,6 +80,7 @@ impl Parts {
             restore: None,
             version: Version::Side,
             side: None,
+            documents: None,
             searched: vec![AttributeId::EXTERNAL_ID],
             shared: None,
         }
@@ -115,31 +140,48 @@ impl Parts {
                 return Some("`Writes::SoleLink` needs a `side_table`, which knows the users that SCIM created".into());
             }
         }
-        if self.version == Version::Xmin && self.shared.is_some() {
+        if matches!(self.version, Version::Xmin | Version::Random(_)) && self.shared.is_some() {
             return Some(
-                "`xmin` does not change with the shared user: declare a `version` column or a side table".into(),
+                "the version does not change with the shared user: declare a `version` column or a side table".into(),
             );
         }
         if self.restore.is_some() && self.soft_delete.is_none() {
             return Some("`restored_by` needs `soft_delete`".into());
         }
         if self.side.is_some() {
-            return None;
+            return self
+                .documents
+                .as_ref()
+                .map(|_| "the documents have two places: declare `documents` or a `side_table`".into());
         }
         if self.version == Version::Side {
             return Some("the version has no place: declare a `version` column or a `side_table`".into());
         }
+        if self.documents.is_some() {
+            return None;
+        }
         if let Some(lens) = self.lenses.iter().find(|lens| lens.exact().is_none()) {
             return Some(format!(
-                "the column `{}` cannot hold every value without loss: declare a `side_table`",
+                "the column `{}` cannot hold every value without loss: declare `documents` or a `side_table`",
                 lens.field.column.column
             ));
         }
         let homeless = self.homeless(resource_type, AttributeId::ROOT)?;
         Some(format!(
-            "`{}` has no column: declare a `field`, leave the attribute out of the schema, or declare a `side_table`",
+            "`{}` has no column: declare a `field`, leave the attribute out of the schema, or declare `documents` or a `side_table`",
             path(homeless)
         ))
+    }
+
+    /// The qualified columns of the documents, in the side table or in the layout's table; `None` if every value has a
+    /// column.
+    pub(in crate::sql) fn documents(&self) -> Option<Documents> {
+        let (alias, documents) = match &self.documents {
+            Some(Documents { document, comparable }) => ("r", (&**document, &**comparable)),
+            None => ("s", self.side.as_ref().map(|_| ("document", "comparable"))?),
+        };
+        let qualified = |column: &str| format!("{alias}.{column}").into();
+        Some(Documents { document: qualified(documents.0), comparable: qualified(documents.1) })
     }
 
     /// The table of the shared users that SCIM created, if the layout needs it.

@@ -51,8 +51,8 @@ impl Builder<'_> {
     pub(super) fn mapping<'p>(&self, referred: impl Fn(&str) -> Option<&'p Parts>) -> Mapping {
         let (resource_type, parts) = (self.resource_type, self.parts);
         let id = parts.key.id_text("r");
-        let mut mapping = match parts.side {
-            Some(_) => Mapping::documents(resource_type, id, "s.comparable")
+        let mut mapping = match parts.documents() {
+            Some(documents) => Mapping::documents(resource_type, id, documents.comparable)
                 .with_indexed(parts.searched.iter().copied())
                 .contained()
                 .with_deciding_columns(),

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     sql::{
         database::Session,
-        layout::Version,
         statement::{Dialect, Param, Statement},
     },
     store::StoreError,
@@ -59,9 +58,6 @@ pub(super) async fn clear<S: Session>(
 /// Locks the holders of the lists with this value, and gives them new versions if no trigger does.
 async fn touch_holders<S: Session>(session: &mut S, rows: &Rows<'_>, key: &Param) -> Result<(), StoreError> {
     let (holder, join) = (rows.holder, rows.join);
-    if holder.dialect != Dialect::Postgres {
-        return Ok(());
-    }
     let of_value = |statement: &mut Statement| {
         let placeholder = statement.placeholder(key.clone(), rows.value.parts.key.key_type.cast());
         statement.push(&format!(
@@ -70,20 +66,20 @@ async fn touch_holders<S: Session>(session: &mut S, rows: &Rows<'_>, key: &Param
         ));
         rows.push_tenant(statement, "m.");
         statement.push(")");
+        rows.push_tenant_of_holder(statement);
     };
-    // A fixed order prevents a deadlock of two deletions.
-    let mut lock = Statement::new(holder.dialect);
-    lock.push(&format!(
-        "SELECT count(*) FROM (SELECT r.{} FROM {} AS r WHERE ",
-        holder.parts.key.column, holder.parts.table
-    ));
-    of_value(&mut lock);
-    lock.push(&format!(" ORDER BY r.{} FOR NO KEY UPDATE) AS locked", holder.parts.key.column));
-    session.rows(&lock).await?;
-    if holder.parts.version == Version::Xmin {
+    let column = &holder.parts.key.column;
+    if holder.dialect == Dialect::Postgres {
+        // A fixed order prevents a deadlock of two deletions.
+        let mut lock = Statement::new(holder.dialect);
+        lock.push(&format!("SELECT count(*) FROM (SELECT r.{column} FROM {} AS r WHERE ", holder.parts.table));
+        of_value(&mut lock);
+        lock.push(&format!(" ORDER BY r.{column} FOR NO KEY UPDATE) AS locked"));
+        session.rows(&lock).await?;
+    }
+    if let Some((column, sql)) = holder.parts.version.renewal(column, holder.dialect) {
         let mut touch = Statement::new(holder.dialect);
-        let column = &holder.parts.key.column;
-        touch.push(&format!("UPDATE {} AS r SET {column} = {column} WHERE ", holder.parts.table));
+        touch.push(&format!("UPDATE {} AS r SET {column} = {sql} WHERE ", holder.parts.table));
         of_value(&mut touch);
         session.execute(&touch).await?;
     }

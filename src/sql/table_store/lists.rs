@@ -49,6 +49,11 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Adds that the row `r` of the holder belongs to the tenant, after `AND`.
+    pub(super) fn push_tenant_of_holder(&self, statement: &mut Statement) {
+        self.holder.parts.push_tenant(statement, self.tenant, "r");
+    }
+
     pub(super) fn push_holder(&self, statement: &mut Statement, key: &Param) {
         let placeholder = statement.placeholder(key.clone(), self.holder.parts.key.key_type.cast());
         statement.push(&format!("{} = {placeholder}", self.join.holder));

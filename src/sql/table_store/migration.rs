@@ -27,6 +27,7 @@ pub(super) fn statements(tables: &Tables) -> Vec<String> {
     for table in &tables.all {
         let writer = Writer { table, dialect: tables.dialect };
         writer.side(&mut all);
+        writer.own_documents(&mut all);
         writer.indexes(&mut all);
         writer.triggers(&mut all);
     }
@@ -80,25 +81,39 @@ impl Writer<'_> {
             "CREATE TABLE IF NOT EXISTS {side} ({tenant}key {key} NOT NULL, version {version}, document text, \
              comparable {json} NOT NULL, PRIMARY KEY ({primary}))"
         ));
+        self.created_users(all);
+        let tenant = parts.tenant.as_ref().map(|_| "tenant");
+        self.document_indexes(all, side, tenant, "key", "comparable");
+    }
+
+    /// The indexes of the documents in the layout's own table.
+    fn own_documents(&self, all: &mut Vec<String>) {
+        let parts = &self.table.parts;
+        let Some(documents) = &parts.documents else { return };
+        let tenant = parts.tenant.as_ref().map(|(column, _)| &**column);
+        self.document_indexes(all, &parts.table, tenant, &parts.key.column, &documents.comparable);
+    }
+
+    /// The indexes of the comparable documents of a table. In an index the table has no alias.
+    fn document_indexes(&self, all: &mut Vec<String>, table: &str, tenant: Option<&str>, id: &str, comparable: &str) {
+        let searched = &self.table.parts.searched;
         if self.dialect == Dialect::Postgres {
             // A compressed document would be decompressed once for each value that a statement reads.
-            all.push(format!("ALTER TABLE {side} ALTER COLUMN comparable SET STORAGE EXTERNAL"));
-            let name = named(&[side, "comparable"]);
-            all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {side} USING gin (comparable jsonb_path_ops)"));
+            all.push(format!("ALTER TABLE {table} ALTER COLUMN {comparable} SET STORAGE EXTERNAL"));
+            let name = named(&[table, comparable]);
+            all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {table} USING gin ({comparable} jsonb_path_ops)"));
         }
-        self.created_users(all);
-        // In an index the table has no alias.
-        let mapping = Mapping::documents(&self.table.resource_type, "key", "comparable")
-            .with_indexed(parts.searched.iter().copied());
-        for attribute in &parts.searched {
+        let mapping =
+            Mapping::documents(&self.table.resource_type, id, comparable).with_indexed(searched.iter().copied());
+        for attribute in searched {
             if self.table.mapping().find(*attribute).is_some() {
                 continue;
             }
             let Some(key) = mapping.key(self.dialect, *attribute) else { continue };
-            let name = named(&[side, &self.short_name(*attribute)]);
-            let tenant = if parts.tenant.is_some() { "tenant, " } else { "" };
+            let name = named(&[table, &self.short_name(*attribute)]);
+            let tenant = tenant.map(|tenant| format!("{tenant}, ")).unwrap_or_default();
             let key = if self.dialect == Dialect::Postgres { parenthesized(&key) } else { key };
-            all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {side} ({tenant}{key}, key)"));
+            all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({tenant}{key}, {id})"));
         }
     }
 
@@ -225,7 +240,7 @@ impl Writer<'_> {
                     }
                 }
             }
-            Version::Xmin => {}
+            Version::Random(_) | Version::Xmin => {}
         }
         if let Some(side) = &parts.side {
             let tenant = parts.tenant.as_ref().map(|(column, _)| format!(" AND tenant = OLD.{column}"));

@@ -5,7 +5,7 @@
 
 use super::{
     filters::is_comparable,
-    tables::{COMPARABLE, TypeTable},
+    tables::TypeTable,
     terms::{Rate, Terms, look_ups_of},
 };
 use crate::{
@@ -60,6 +60,8 @@ const CONTAINED: u64 = 8;
 pub(super) struct Bytes {
     /// The column.
     pub(super) sql: String,
+    /// Whether the column has comparable documents.
+    pub(super) is_comparable: bool,
     pub(super) rate: Rate,
 }
 
@@ -174,12 +176,12 @@ fn looks_up(table: &TypeTable, attribute: AttributeId, number: u64) -> bool {
 /// The columns whose bytes the scan processes. `copies` if SQLite sorts the rows, and thereby copies their documents.
 fn bytes_of(table: &TypeTable, terms: &Terms, copies: bool) -> Vec<Bytes> {
     let mut all = Vec::new();
-    if table.parts.side.is_some() {
+    if let Some(documents) = table.parts.documents() {
         if !terms.document.is_zero() {
-            all.push(Bytes { sql: COMPARABLE.to_owned(), rate: terms.document });
+            all.push(Bytes { sql: documents.comparable.into(), is_comparable: true, rate: terms.document });
         }
         if copies && table.dialect == Dialect::Sqlite {
-            all.push(Bytes { sql: "s.document".to_owned(), rate: Rate::per(COPIED) });
+            all.push(Bytes { sql: documents.document.into(), is_comparable: false, rate: Rate::per(COPIED) });
         }
     }
     for (attribute, rate) in &terms.columns {
@@ -188,7 +190,8 @@ fn bytes_of(table: &TypeTable, terms: &Terms, copies: bool) -> Vec<Bytes> {
         let Some(lens) = lens.filter(|lens| matches!(lens.field.form, Form::Text(_))) else { continue };
         let column = lens.field.column.qualified();
         let is_cast = table.dialect == Dialect::Postgres && lens.field.cast.is_some();
-        all.push(Bytes { sql: if is_cast { format!("{column}::text") } else { column }, rate: *rate });
+        let sql = if is_cast { format!("{column}::text") } else { column };
+        all.push(Bytes { sql, is_comparable: false, rate: *rate });
     }
     all
 }

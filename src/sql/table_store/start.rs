@@ -138,7 +138,8 @@ fn written_columns(parts: &Parts) -> Vec<(&str, Vec<&str>)> {
     let deleted = parts.soft_delete.iter().flat_map(|(_, assignments)| assignments);
     let restored = parts.restore.iter().flat_map(|(_, assignments)| assignments);
     let assigned = deleted.chain(restored).chain(&parts.at_change).map(|(column, _)| &**column);
-    let own = copies(false).chain(initial).chain(assigned).collect();
+    let comparable = parts.documents.iter().map(|documents| &*documents.comparable);
+    let own = copies(false).chain(initial).chain(assigned).chain(comparable).collect();
     let shared = parts.shared.iter().map(|shared| {
         let initial = shared.initial.iter().map(|(name, _)| &*name.column);
         let changed = shared.at_change.iter().map(|(column, _)| &**column);

@@ -5,7 +5,7 @@
 use super::{
     from::{SideJoin, from, from_with},
     lists::Rows,
-    price::{Price, SKIPPED},
+    price::{Bytes, Price, SKIPPED},
     tables::{Tables, TypeTable},
 };
 use crate::{
@@ -101,9 +101,10 @@ struct Scope<'a> {
 impl Scope<'_> {
     /// The query for the number of the rows, up to `most`, and the bytes of their columns.
     fn rows(&self, price: &Price, most: u64) -> Result<Statement, StoreError> {
-        let length =
-            |(index, column): (usize, &str)| format!("COALESCE({}, 0) AS size{index}", self.tables.length(column));
-        let lengths = price.bytes.iter().map(|bytes| &*bytes.sql).enumerate().map(length).collect::<Vec<_>>();
+        let length = |(index, bytes): (usize, &Bytes)| {
+            format!("COALESCE({}, 0) AS size{index}", self.tables.length(&bytes.sql, bytes.is_comparable))
+        };
+        let lengths = price.bytes.iter().enumerate().map(length).collect::<Vec<_>>();
         let columns = if lengths.is_empty() { "1 AS one".to_owned() } else { lengths.join(", ") };
         let mut rows = if self.served.is_empty() {
             let all = from_with(&self.table.parts, true, SideJoin::if_needed(&self.table.parts));

@@ -21,9 +21,6 @@ use crate::{
     store::{Pushdown, RequestContext, StoreError, TenantId},
 };
 
-/// The column of the side table with the text that filters compare.
-pub(super) const COMPARABLE: &str = "s.comparable";
-
 /// The tables of all resource types.
 #[derive(Debug)]
 pub(super) struct Tables {
@@ -119,11 +116,11 @@ impl Tables {
         Self { knows_lengths: true, ..self }
     }
 
-    /// The expression of the number of bytes in a column.
-    pub(super) fn length(&self, column: &str) -> String {
+    /// The expression of the number of bytes in a column. `is_comparable` if the column has comparable documents.
+    pub(super) fn length(&self, column: &str, is_comparable: bool) -> String {
         match self.dialect {
             // Not `octet_length`, which would fetch the document.
-            Dialect::Postgres if column == COMPARABLE => format!("pg_column_size({column})"),
+            Dialect::Postgres if is_comparable => format!("pg_column_size({column})"),
             _ if self.knows_lengths => format!("octet_length({column})"),
             _ => format!("length(CAST({column} AS blob))"),
         }
@@ -258,8 +255,8 @@ impl TypeTable {
 
     fn columns(&self) -> String {
         let parts = &self.parts;
-        let document = if parts.side.is_some() { "s.document" } else { "NULL" };
-        let text = [format!("r.{}", parts.key.id().0), format!("r.{}", parts.key.column), document.to_owned()];
+        let document = parts.documents().map_or_else(|| "NULL".to_owned(), |documents| documents.document.into());
+        let text = [format!("r.{}", parts.key.id().0), format!("r.{}", parts.key.column), document];
         let text = text.map(|column| format!("CAST({column} AS text)"));
         let own = parts.lenses.iter().map(|lens| lens.selected(self.dialect));
         [self.version_text()].into_iter().chain(text).chain(own).collect::<Vec<_>>().join(", ")
@@ -269,7 +266,7 @@ impl TypeTable {
     pub(super) fn version_text(&self) -> String {
         let number = match &self.parts.version {
             Version::Side => "COALESCE(s.version, 0)".to_owned(),
-            Version::Column(column) => format!("r.{column}"),
+            Version::Column(column) | Version::Random(column) => format!("r.{column}"),
             Version::Xmin => return "r.xmin::text || '-' || r.cmin::text".to_owned(),
         };
         format!("CAST({number} AS text)")

@@ -173,7 +173,7 @@ impl Counter<'_> {
             Condition::Not(condition) => self.condition(condition, in_element),
             Condition::Element { place, condition } => {
                 // Without documents, the sub-attributes are columns.
-                let in_element = self.table.parts.side.is_some();
+                let in_element = self.table.parts.documents().is_some();
                 self.term(place.attribute(), 1, 0, in_element);
                 self.condition(condition, in_element);
             }

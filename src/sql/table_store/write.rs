@@ -134,7 +134,13 @@ pub(super) async fn insert<S: Session>(
         columns.push((&shared.link, Written::Key(link, shared.key_type.cast())));
     }
     columns.extend(assigned(&parts.lenses, resource, false));
+    columns
+        .extend(own_documents(table, resource)?.into_iter().map(|(column, value)| (column, Written::Assigned(value))));
     set_initial(&mut columns, &parts.initial);
+    let version = parts.version.renewal(&parts.key.column, table.dialect);
+    if let Some((column, sql)) = version.as_ref().filter(|_| parts.version != Version::Xmin) {
+        columns.push((column, Written::Assigned(Assigned::Sql(sql.clone()))));
+    }
     let insert = insertion(table.dialect, &parts.table, &columns, parts.key.is_numbered);
     let key = if parts.key.shown.is_some() {
         insert_returning(session, insert, &parts.key.column, parts.key.key_type).await?
@@ -235,14 +241,17 @@ async fn update<S: Session>(
         }
     }
     if !is_new {
+        own.extend(own_documents(table, after)?);
         own.extend(parts.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone()))));
     }
-    if own.is_empty() && (is_new || parts.version != Version::Xmin) {
-        return Ok(keeps_values);
+    let version = parts.version.renewal(&parts.key.column, table.dialect).filter(|_| !is_new);
+    if let Some((column, sql)) = &version
+        && (own.is_empty() || parts.version != Version::Xmin)
+    {
+        own.push((column, Assigned::Sql(sql.clone())));
     }
     if own.is_empty() {
-        // The version of the row has to change.
-        own.push((&parts.key.column, Assigned::Sql(parts.key.column.clone())));
+        return Ok(keeps_values);
     }
     let mut update = Statement::new(table.dialect);
     update.push(&format!("UPDATE {} AS r SET ", parts.table));
@@ -253,18 +262,10 @@ async fn update<S: Session>(
     Ok(keeps_values)
 }
 
-/// Writes the row in the side table: the resource without its lists, and the text by which it is compared.
-async fn write_side<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    key: &Param,
-    resource: &Resource,
-) -> Result<(), Failure> {
-    let parts = &table.parts;
-    let Some(side) = &parts.side else { return Ok(()) };
+/// The document of a resource without its lists and its secrets, and the document by which it is compared.
+fn documents(table: &TypeTable, resource: &Resource) -> Result<(String, String), Failure> {
     let lists = table.resource_type.reference_lists();
-    let secrets: Vec<&Lens> = parts.lenses.iter().filter(|lens| lens.field.is_hashed()).collect();
+    let secrets: Vec<&Lens> = table.parts.lenses.iter().filter(|lens| lens.field.is_hashed()).collect();
     let mut stored;
     let resource = if !secrets.is_empty() || lists.iter().any(|list| resource.root().contains(*list)) {
         let kept = resource.root().iter().filter(|(attribute, _)| !lists.contains(attribute));
@@ -281,7 +282,31 @@ async fn write_side<S: Session>(
     if table.dialect == Dialect::Postgres && document.contains("\\u0000") {
         return Err(StoreError::backend("PostgreSQL has no text with U+0000").into());
     }
-    let comparable = table.mapping().document(resource);
+    Ok((document, table.mapping().document(resource)))
+}
+
+/// The assignments of the documents in the layout's own table.
+fn own_documents<'t>(table: &'t TypeTable, resource: &Resource) -> Result<Vec<(&'t str, Assigned)>, Failure> {
+    let Some(columns) = &table.parts.documents else { return Ok(Vec::new()) };
+    let (document, comparable) = documents(table, resource)?;
+    let assigned = |text: String, cast: &str| Assigned::Value(Param::from(text), cast.into());
+    Ok(vec![
+        (&columns.document, assigned(document, "text")),
+        (&columns.comparable, assigned(comparable, "text::jsonb")),
+    ])
+}
+
+/// Writes the row in the side table: the resource without its lists, and the text by which it is compared.
+async fn write_side<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+    resource: &Resource,
+) -> Result<(), Failure> {
+    let parts = &table.parts;
+    let Some(side) = &parts.side else { return Ok(()) };
+    let (document, comparable) = documents(table, resource)?;
     let mut insert = Statement::new(table.dialect);
     let keys = if parts.tenant.is_some() { "key, tenant" } else { "key" };
     insert.push(&format!("INSERT INTO {side} ({keys}, document, comparable) VALUES ("));

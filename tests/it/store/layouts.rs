@@ -33,13 +33,18 @@ fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
     let [user, group] = types();
     let bare = |resource_type: &Arc<ResourceType>| Layout::of(resource_type, "t", Key::text("id"));
     let named = || bare(&user).field("userName", Field::text("login").unique("login"));
-    let cases: [(Vec<Layout>, &str); 15] = [
+    let cases: [(Vec<Layout>, &str); 17] = [
         (vec![bare(&user).side_table("s")], "`userName` is unique in the schema: declare a field and the constraint"),
         (vec![named()], "the version has no place: declare a `version` column or a `side_table`"),
         (vec![named().version("v")], "`externalId` has no column: declare a `field`, leave the attribute out"),
         (
             vec![named().version("v").field("meta.created", Field::seconds("c"))],
             "`c` cannot hold every value without loss",
+        ),
+        (vec![named().documents("d", "c")], "the version has no place: declare a `version` column or a `side_table`"),
+        (
+            vec![named().documents("d", "c").side_table("s")],
+            "the documents have two places: declare `documents` or a `side_table`",
         ),
         (vec![named().version("v").joined_name(Field::text("n"))], "`n` cannot hold every value without loss"),
         (vec![named().side_table("s").field("login", Field::text("x"))], "`login` is not an attribute"),
@@ -144,11 +149,36 @@ fn layouts_fit_together() {
                     .version_by_xmin(),
                 groups().side_table("b"),
             ],
-            "`xmin` does not change with the shared user",
+            "the version does not change with the shared user",
         ),
     ] {
         let found = refusal(layouts);
         assert!(found.contains(expected), "{expected}\n{found}");
+    }
+}
+
+#[test]
+fn documents_in_the_table_of_the_layout_need_indexes_and_no_trigger() {
+    let [user, _] = types();
+    for (dialect, index) in [
+        (
+            Dialect::Postgres,
+            "CREATE INDEX IF NOT EXISTS scim_person_externalid ON person (tenant, \
+             (left((c ->> 'externalId'), 200) COLLATE \"C\"), id)",
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE INDEX IF NOT EXISTS scim_person_externalid ON person (tenant, json_extract(c, '$.\"externalId\"'), id)",
+        ),
+    ] {
+        let people = Layout::of(&user, "person", Key::text("id"))
+            .tenant("tenant", KeyType::Text)
+            .field("userName", Field::text("login").folded("login_folded").unique("person_login"))
+            .documents("d", "c")
+            .version_by_store("etag");
+        let statements = TableStore::<()>::migrations(dialect, [people]).unwrap();
+        assert!(statements.iter().any(|statement| statement == index), "{statements:#?}");
+        assert!(statements.iter().all(|statement| !statement.contains("TRIGGER")), "{statements:#?}");
     }
 }
 

@@ -72,7 +72,16 @@ fn registry() -> Result<Registry, SchemaError> {
     Registry::builder().resource_type(user.build()?).resource_type(group.build()?).build()
 }
 
-fn layouts(registry: &Registry, dialect: Dialect) -> Result<[Layout; 2], Anything> {
+/// The place of the attributes without a column.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Users have a side table. Groups have a column for each attribute.
+    SideTable,
+    /// Users and groups are documents in their own tables.
+    OwnTable,
+}
+
+fn layouts(registry: &Registry, dialect: Dialect, place: Place) -> Result<[Layout; 2], Anything> {
     let of = |name: &str| registry.resource_type(name).map(Arc::clone).ok_or("registered");
     let is_sqlite = dialect == Dialect::Sqlite;
     let more = |name: &str| format!("urn:example:more:1.0:User:{name}");
@@ -100,8 +109,7 @@ fn layouts(registry: &Registry, dialect: Dialect) -> Result<[Layout; 2], Anythin
         .at_creation("kind", "sso")
         .at_creation("status", 1)
         .at_creation("secret", Initial::secret())
-        .soft_delete("r.gone = 0", [("gone", "1"), ("login_folded", "NULL")])
-        .side_table("scim_person");
+        .soft_delete("r.gone = 0", [("gone", "1"), ("login_folded", "NULL")]);
     let groups = Layout::of(&of("Group")?, "crew", Key::uuid("uid"))
         .tenant("org", KeyType::Uuid)
         .field("displayName", Field::text("name").folded("name_folded"))
@@ -111,22 +119,30 @@ fn layouts(registry: &Registry, dialect: Dialect) -> Result<[Layout; 2], Anythin
         .version("version")
         .list("members", Join::table("crew_person").tenant("org").holder("crew").value("person", "User"))
         .list("members", Join::table("crew_crew").holder("outer_crew").value("inner_crew", "Group"));
-    Ok([users, groups])
+    Ok(match place {
+        Place::SideTable => [users.side_table("scim_person"), groups],
+        Place::OwnTable => {
+            let users = users.version("version").documents("document", "comparable");
+            [users, groups.version_by_store("etag").documents("document", "comparable")]
+        }
+    })
 }
 
 fn tables(dialect: Dialect) -> String {
-    let (uuid, instant) = match dialect {
-        Dialect::Postgres => ("uuid", "timestamptz"),
-        _ => ("TEXT", "INTEGER"),
+    let (uuid, instant, json) = match dialect {
+        Dialect::Postgres => ("uuid", "timestamptz", "jsonb"),
+        _ => ("TEXT", "INTEGER", "TEXT"),
     };
     format!(
         "CREATE TABLE person (nr bigint PRIMARY KEY, org {uuid} NOT NULL, login text NOT NULL, login_folded text,
             shown text, nick text, job text NOT NULL, job_folded text, sso_id text, status integer NOT NULL, mail text,
             whole_name text, made bigint NOT NULL, changed bigint NOT NULL, code text, level bigint, allowed boolean,
             hired bigint, seen {instant}, kind text NOT NULL, secret text NOT NULL UNIQUE,
-            gone integer NOT NULL DEFAULT 0, CONSTRAINT person_login UNIQUE (org, login_folded));
+            gone integer NOT NULL DEFAULT 0, version bigint NOT NULL DEFAULT 0, document text, comparable {json},
+            CONSTRAINT person_login UNIQUE (org, login_folded));
         CREATE TABLE crew (uid {uuid} PRIMARY KEY, org {uuid} NOT NULL, name text NOT NULL, name_folded text,
-            sso_id text, made bigint NOT NULL, changed bigint NOT NULL, version bigint NOT NULL DEFAULT 0);
+            sso_id text, made bigint NOT NULL, changed bigint NOT NULL, version bigint NOT NULL DEFAULT 0,
+            document text, comparable {json}, etag text);
         CREATE TABLE crew_person (org {uuid} NOT NULL, crew {uuid} NOT NULL, person bigint NOT NULL,
             since text DEFAULT 'now');
         CREATE TABLE crew_crew (outer_crew {uuid} NOT NULL, inner_crew {uuid} NOT NULL);"
@@ -457,10 +473,10 @@ const HOST_WRITES: &str = "
     UPDATE person SET nick = NULL, sso_id = 'bob', job = '', job_folded = NULL, status = 1 WHERE nr % 5 = 0;";
 
 /// Compares filters and orders in the database with those in the core, on the same rows.
-async fn compare_lists<D: Database + Clone>(database: D, registry: Registry) -> Result<(), Anything> {
-    let dialect = database.dialect();
-    let aided = Side::new(TableStore::open(database.clone(), layouts(&registry, dialect)?).await?, registry.clone())?;
-    let unaided = Side::new(Unaided(TableStore::open(database, layouts(&registry, dialect)?).await?), registry)?;
+async fn compare_lists<D: Database + Clone>(database: D, registry: Registry, place: Place) -> Result<(), Anything> {
+    let all = || layouts(&registry, database.dialect(), place);
+    let aided = Side::new(TableStore::open(database.clone(), all()?).await?, registry.clone())?;
+    let unaided = Side::new(Unaided(TableStore::open(database.clone(), all()?).await?), registry.clone())?;
     let context = RequestContext::new(TenantId::new("10000000-0000-4000-8000-000000000001")?);
     let mut numbers = Numbers::new(12);
     let (mut compared, mut found) = (0, 0);
@@ -478,9 +494,9 @@ async fn compare_lists<D: Database + Clone>(database: D, registry: Registry) -> 
     Ok(())
 }
 
-async fn compare<D: Database>(database: D, registry: Registry) -> Result<(), Anything> {
-    let dialect = database.dialect();
-    let declared = Side::new(TableStore::open(database, layouts(&registry, dialect)?).await?, registry.clone())?;
+async fn compare<D: Database>(database: D, registry: Registry, place: Place) -> Result<(), Anything> {
+    let all = layouts(&registry, database.dialect(), place)?;
+    let declared = Side::new(TableStore::open(database, all).await?, registry.clone())?;
     let memory = Side::new(MemoryStore::new(), registry)?;
     let contexts = ["10000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002"];
     let contexts = contexts.map(TenantId::new).map(|tenant| tenant.map(RequestContext::new));
@@ -509,32 +525,50 @@ async fn compare<D: Database>(database: D, registry: Registry) -> Result<(), Any
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_layout_on_sqlite_answers_as_the_store_in_memory() -> Result<(), Anything> {
+async fn on_sqlite(place: Place) -> Result<(), Anything> {
     let folder = tempfile::tempdir()?;
     let database = Sqlite::open(&folder.path().join("all.db"), 2)?;
     let registry = registry()?;
     database.execute_batch(&tables(Dialect::Sqlite))?;
-    for statement in TableStore::<()>::migrations(Dialect::Sqlite, layouts(&registry, Dialect::Sqlite)?)? {
+    for statement in TableStore::<()>::migrations(Dialect::Sqlite, layouts(&registry, Dialect::Sqlite, place)?)? {
         database.execute_batch(&statement)?;
     }
-    Box::pin(compare(database.clone(), registry.clone())).await?;
+    Box::pin(compare(database.clone(), registry.clone(), place)).await?;
     database.execute_batch(HOST_WRITES)?;
-    Box::pin(compare_lists(database, registry)).await
+    Box::pin(compare_lists(database, registry, place)).await
+}
+
+async fn on_postgresql(place: Place, schema: &str) -> Result<(), Anything> {
+    let Some((pool, schema)) = fresh_schema(schema).await? else { return Ok(()) };
+    let client = pool.get().await?;
+    let registry = registry()?;
+    client.batch_execute(&tables(Dialect::Postgres)).await?;
+    for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts(&registry, Dialect::Postgres, place)?)? {
+        client.batch_execute(&statement).await?;
+    }
+    Box::pin(compare(Postgres(pool.clone()), registry.clone(), place)).await?;
+    client.batch_execute(HOST_WRITES).await?;
+    Box::pin(compare_lists(Postgres(pool.clone()), registry, place)).await?;
+    client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layout_on_sqlite_answers_as_the_store_in_memory() -> Result<(), Anything> {
+    on_sqlite(Place::SideTable).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layout_on_postgresql_answers_as_the_store_in_memory() -> Result<(), Anything> {
-    let Some((pool, schema)) = fresh_schema("differential").await? else { return Ok(()) };
-    let client = pool.get().await?;
-    let registry = registry()?;
-    client.batch_execute(&tables(Dialect::Postgres)).await?;
-    for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts(&registry, Dialect::Postgres)?)? {
-        client.batch_execute(&statement).await?;
-    }
-    Box::pin(compare(Postgres(pool.clone()), registry.clone())).await?;
-    client.batch_execute(HOST_WRITES).await?;
-    Box::pin(compare_lists(Postgres(pool.clone()), registry)).await?;
-    client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
-    Ok(())
+    on_postgresql(Place::SideTable, "differential").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_on_sqlite_answer_as_the_store_in_memory() -> Result<(), Anything> {
+    on_sqlite(Place::OwnTable).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_on_postgresql_answer_as_the_store_in_memory() -> Result<(), Anything> {
+    on_postgresql(Place::OwnTable, "differential_documents").await
 }
