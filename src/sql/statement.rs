@@ -109,6 +109,35 @@ impl Statement {
         self.push(&placeholder)
     }
 
+    /// Adds the condition that a column is one of these texts: one parameter, whatever their number. A text with a NUL
+    /// character, which PostgreSQL cannot store, is left out.
+    ///
+    /// ```
+    /// use scim_core::sql::{Dialect, Param, Statement};
+    ///
+    /// let mut statement = Statement::new(Dialect::Sqlite);
+    /// statement.push("SELECT a.id FROM account AS a WHERE ").is_one_of("a.login", ["ann", "bob"]);
+    /// assert!(statement.text().ends_with("WHERE a.login IN (SELECT e.value FROM json_each(?1) AS e)"));
+    /// assert_eq!(statement.params(), [Param::from(r#"["ann","bob"]"#)]);
+    /// ```
+    pub fn is_one_of<'a>(&mut self, column: &str, texts: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
+        // Serializing texts cannot fail.
+        self.is_in(column, serde_json::to_string(&texts).unwrap_or_default(), "text")
+    }
+
+    /// Adds the condition that a column is an element of a JSON array. `cast` is the type of the elements in PostgreSQL.
+    pub(super) fn is_in(&mut self, column: &str, array: String, cast: &str) -> &mut Self {
+        let array = self.placeholder(Param::Text(array), "text::jsonb");
+        match self.dialect {
+            Dialect::Sqlite => self.push(&format!("{column} IN (SELECT e.value FROM json_each({array}) AS e)")),
+            Dialect::Postgres => {
+                let element = format!("SELECT e.value::{cast} FROM jsonb_array_elements_text({array}) AS e (value)");
+                self.push(&format!("{column} = ANY (ARRAY ({element}))"))
+            }
+        }
+    }
+
     /// The dialect of the statement.
     pub fn dialect(&self) -> Dialect {
         self.dialect

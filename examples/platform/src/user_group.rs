@@ -276,7 +276,7 @@ impl Work for Removal {
 async fn lock<S: Session>(session: &mut S, tenant: &str, ids: &[&str], strength: &str) -> Result<usize, StoreError> {
     let mut query = Statement::new(session.dialect());
     query.push("SELECT id FROM user_group WHERE tenant = ").bind(tenant).push(" AND ");
-    crate::store::references::is_one_of(&mut query, "id", ids.iter().copied());
+    query.is_one_of("id", ids.iter().copied());
     if session.dialect() == Dialect::Postgres {
         query.push(" ORDER BY id FOR ").push(strength);
     }

@@ -139,19 +139,7 @@ impl KeyType {
 
     /// Writes that the column is one of the keys: one parameter, whatever their number.
     pub(in crate::sql) fn is_one_of(self, statement: &mut Statement, column: &str, keys: &[Param]) {
-        let array = array(keys);
-        match statement.dialect() {
-            Dialect::Sqlite => {
-                let array = statement.placeholder(Param::Text(array), "");
-                statement.push(&format!("{column} IN (SELECT e.value FROM json_each({array}) AS e)"));
-            }
-            Dialect::Postgres => {
-                let array = statement.placeholder(Param::Text(array), "text::jsonb");
-                let cast = if self == Self::Uuid { "uuid" } else { self.cast() };
-                let element = format!("SELECT e.value::{cast} FROM jsonb_array_elements_text({array}) AS e (value)");
-                statement.push(&format!("{column} = ANY (ARRAY ({element}))"));
-            }
-        }
+        statement.is_in(column, array(keys), if self == Self::Uuid { "uuid" } else { self.cast() });
     }
 }
 

@@ -153,7 +153,7 @@ impl Accounts {
     pub async fn find_all(&self, tenant: &str, ids: &[String]) -> Result<Vec<Account>, StoreError> {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT ").push(COLUMNS).push(" FROM account WHERE tenant = ").bind(tenant).push(" AND ");
-        crate::store::references::is_one_of(&mut query, "id", ids.iter().map(String::as_str));
+        query.is_one_of("id", ids.iter().map(String::as_str));
         self.all(query).await
     }
 }

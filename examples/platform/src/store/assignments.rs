@@ -16,7 +16,7 @@ use scim_core::{
     value::Text,
 };
 
-use super::references::{array_of, is_one_of};
+use super::references::array_of;
 use crate::database::{Row, Session};
 
 /// The list of a SCIM group that mappings concern.
@@ -39,14 +39,14 @@ pub(super) async fn follow_edit<S: Session>(
     if !gone.is_empty() {
         let mut delete = Statement::new(session.dialect());
         delete.push("DELETE FROM user_group_member WHERE tenant = ").bind(tenant).push(" AND source = ").bind(group);
-        is_one_of(delete.push(" AND "), "account", gone.iter().map(Text::as_str));
+        delete.push(" AND ").is_one_of("account", gone.iter().map(Text::as_str));
         count(session, tenant, delete, -1).await?;
     }
     if come.is_empty() {
         return Ok(());
     }
     let mut insert = assignment_of_members(session, tenant, group);
-    is_one_of(insert.push(" AND "), "r.value", come);
+    insert.push(" AND ").is_one_of("r.value", come);
     count(session, tenant, closed(insert), 1).await.map(drop)
 }
 
@@ -104,11 +104,11 @@ pub(crate) async fn unmap<S: Session>(
     let names = || user_groups.iter().map(String::as_str);
     let mut unmap = Statement::new(session.dialect());
     unmap.push("DELETE FROM user_group_mapping WHERE tenant = ").bind(tenant).push(" AND scim_group = ").bind(group);
-    is_one_of(unmap.push(" AND "), "user_group", names());
+    unmap.push(" AND ").is_one_of("user_group", names());
     session.execute(&unmap).await?;
     let mut delete = Statement::new(session.dialect());
     delete.push("DELETE FROM user_group_member WHERE tenant = ").bind(tenant).push(" AND source = ").bind(group);
-    is_one_of(delete.push(" AND "), "user_group", names());
+    delete.push(" AND ").is_one_of("user_group", names());
     count(session, tenant, delete, -1).await
 }
 
@@ -171,7 +171,7 @@ pub(crate) async fn lock_accounts<S: Session>(
 ) -> Result<Vec<String>, StoreError> {
     let mut lock = Statement::new(session.dialect());
     lock.push("SELECT id FROM account WHERE tenant = ").bind(tenant);
-    is_one_of(lock.push(" AND "), "id", accounts.iter().map(String::as_str));
+    lock.push(" AND ").is_one_of("id", accounts.iter().map(String::as_str));
     if session.dialect() == Dialect::Postgres {
         lock.push(" ORDER BY id FOR NO KEY UPDATE");
     }

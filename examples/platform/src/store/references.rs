@@ -22,16 +22,6 @@ use crate::database::{Row, Session};
 /// The maximum number of values that an edit removes without naming them.
 const MOST_CLEARED: i64 = 200_000;
 
-/// Adds the condition that `column` is one of the ids: one parameter, regardless of their number.
-pub(crate) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
-    let ids = array_of(ids);
-    query.push(column);
-    match query.dialect() {
-        Dialect::Sqlite => query.push(" IN (SELECT e.value FROM json_each(").bind(ids).push(") AS e)"),
-        _ => query.push(" = ANY (ARRAY (SELECT jsonb_array_elements_text(").bind(ids).push("::text::jsonb)))"),
-    };
-}
-
 /// Adds the condition that `column` differs from all of the ids. PostgreSQL hashes the rows of a query, but would
 /// search an array for every row of the list.
 fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
@@ -87,7 +77,7 @@ fn look_up_types<'a>(
     let mut query = Statement::new(dialect);
     if dialect == Dialect::Sqlite {
         query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" AND ");
-        is_one_of(&mut query, "id", ids);
+        query.is_one_of("id", ids);
         return query;
     }
     query.push("SELECT r.id, r.kind");
@@ -147,7 +137,7 @@ impl Held<'_> {
         let mut delete = self.rows(dialect, "DELETE FROM member");
         if dialect == Dialect::Sqlite {
             delete.push(" AND ");
-            is_one_of(&mut delete, "value", values);
+            delete.is_one_of("value", values);
             return delete;
         }
         delete.push(" AND place = ANY (ARRAY (SELECT r.place");
@@ -241,7 +231,7 @@ impl Held<'_> {
         if session.dialect() == Dialect::Sqlite {
             query = self.rows(Dialect::Sqlite, "SELECT value FROM member");
             query.push(" AND ");
-            is_one_of(&mut query, "value", values);
+            query.is_one_of("value", values);
         } else {
             query = Statement::new(session.dialect());
             query.push("SELECT r.value");

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     assignments::{count, lock_accounts},
-    references::{is_one_of, look_up_each},
+    references::look_up_each,
     tally::Balance,
 };
 use crate::database::Session;
@@ -72,7 +72,7 @@ pub(crate) async fn users<S: Session>(
     let mut release = Statement::new(session.dialect());
     release.push("UPDATE account SET origin = 'hand', released = ").bind(Utc::now().timestamp_millis());
     release.push(" WHERE origin = 'scim' AND tenant = ").bind(tenant.as_str()).push(" AND ");
-    is_one_of(&mut release, "id", ids.iter().map(String::as_str));
+    release.is_one_of("id", ids.iter().map(String::as_str));
     session.execute(&release).await?;
     let claims = Rows { table: "unique_key", column: "id", end: " AND NOT (kind = 'User' AND attribute = 'userName')" };
     delete(session, tenant, &claims, &gone).await?;
@@ -199,7 +199,7 @@ async fn assigned_by<S: Session>(session: &mut S, tenant: &TenantId, gone: &[Gon
         query.push("u.account FROM user_group_mapping AS m CROSS JOIN user_group_member AS u WHERE ").push(of_mapping);
         query.push(" AND m.tenant = ").bind(tenant.as_str());
     }
-    is_one_of(query.push(" AND "), "m.scim_group", gone.iter().map(|gone| gone.id.as_str()));
+    query.push(" AND ").is_one_of("m.scim_group", gone.iter().map(|gone| gone.id.as_str()));
     query.push(" LIMIT ").bind(LATE);
     let mut accounts: Vec<String> =
         session.rows(&query).await?.into_iter().map(|mut row| row.required_text(0)).collect::<Result<_, _>>()?;
@@ -218,7 +218,7 @@ async fn keep_assignments<S: Session>(
     let condition = |statement: &mut Statement| {
         statement.push(" FROM user_group_member AS u WHERE u.tenant = ").bind(tenant.as_str());
         statement.push(" AND u.source <> '' AND ");
-        is_one_of(statement, "u.account", accounts.iter().map(String::as_str));
+        statement.is_one_of("u.account", accounts.iter().map(String::as_str));
     };
     let mut insert = Statement::new(session.dialect());
     insert.push("INSERT INTO user_group_member (tenant, account, user_group, source, added, made_by) ");
@@ -264,7 +264,7 @@ async fn delete<S: Session>(
         delete.push(" LIMIT ").bind(most).push("))");
     } else {
         delete.push(" WHERE rowid IN (SELECT rowid FROM ").push(table).push(" WHERE tenant = ").bind(tenant.as_str());
-        is_one_of(delete.push(" AND "), column, ids());
+        delete.push(" AND ").is_one_of(column, ids());
         delete.push(end).push(" LIMIT ").bind(most).push(")");
     }
     Ok(session.execute(&delete).await?)

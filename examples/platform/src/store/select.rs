@@ -18,7 +18,7 @@ use scim_core::{
 use serde_json::value::RawValue;
 
 use super::{
-    references::{is_one_of, look_up_each},
+    references::look_up_each,
     tables::{KindTable, List},
     tally,
 };
@@ -126,7 +126,7 @@ impl Select<'_> {
         if self.dialect == Dialect::Sqlite {
             self.write_resources(&mut query, context, requested);
             query.push(" AND ");
-            is_one_of(&mut query, "r.id", ids.iter().copied());
+            query.is_one_of("r.id", ids.iter().copied());
             return query;
         }
         query.push("SELECT r.*");
@@ -312,7 +312,7 @@ impl Select<'_> {
         query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
         query.push(" WHERE m.tenant = ").bind(context.tenant().as_str());
         query.push(" AND r.kind = ").bind(self.resource_type.name()).push(" AND ");
-        is_one_of(&mut query, "m.value", ids.iter().copied());
+        query.is_one_of("m.value", ids.iter().copied());
         Ok(query)
     }
 }

@@ -11,10 +11,7 @@ use scim_core::{
 use super::{UserGroupError, UserGroups, lock};
 use crate::{
     database::{Session, Work},
-    store::{
-        assignments::{BY_HAND, count, lock_accounts},
-        references::is_one_of,
-    },
+    store::assignments::{BY_HAND, count, lock_accounts},
 };
 
 /// The number of members on a page.
@@ -109,7 +106,7 @@ impl UserGroups {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT DISTINCT u.account, g.sort_name, g.name FROM user_group_member AS u, user_group AS g ");
         query.push("WHERE u.tenant = ").bind(tenant).push(" AND g.tenant = u.tenant AND g.id = u.user_group AND ");
-        is_one_of(&mut query, "u.account", accounts.iter().copied());
+        query.is_one_of("u.account", accounts.iter().copied());
         query.push(" ORDER BY 1, 2");
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
         for mut row in self.database.look_up(vec![query]).await?.into_iter().flatten() {
@@ -198,16 +195,16 @@ impl Work for Assigning {
             insert.push("SELECT a.tenant, a.id, g.id, '', CAST(").bind(Utc::now().timestamp_millis());
             insert.push(" AS BIGINT), CAST(").bind(by.as_str()).push(" AS TEXT) FROM account AS a, user_group AS g ");
             insert.push("WHERE a.tenant = ").bind(tenant).push(" AND g.tenant = a.tenant AND ");
-            is_one_of(&mut insert, "a.id", ids());
-            is_one_of(insert.push(" AND "), "g.id", groups.iter().copied());
+            insert.is_one_of("a.id", ids());
+            insert.push(" AND ").is_one_of("g.id", groups.iter().copied());
             insert.push(" ORDER BY 2, 3 ON CONFLICT DO NOTHING");
             count(session, tenant, insert, 1).await?;
         }
         if !leave.is_empty() {
             let mut delete = Statement::new(session.dialect());
             delete.push("DELETE FROM user_group_member WHERE source = '' AND tenant = ").bind(tenant);
-            is_one_of(delete.push(" AND "), "account", ids());
-            is_one_of(delete.push(" AND "), "user_group", leave.iter().map(String::as_str));
+            delete.push(" AND ").is_one_of("account", ids());
+            delete.push(" AND ").is_one_of("user_group", leave.iter().map(String::as_str));
             count(session, tenant, delete, -1).await?;
         }
         Ok(Ok(Assigned { people: people.len() }))

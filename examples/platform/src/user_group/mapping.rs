@@ -13,7 +13,7 @@ use crate::{
     database::{Row, Session, Work},
     store::{
         assignments::{follow_members, unmap},
-        references::{array_of, is_one_of},
+        references::array_of,
     },
 };
 
@@ -151,7 +151,7 @@ impl UserGroups {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT m.scim_group, u.id, u.name FROM user_group_mapping AS m, user_group AS u WHERE m.tenant = ");
         query.bind(tenant).push(" AND u.tenant = m.tenant AND u.id = m.user_group AND ");
-        is_one_of(&mut query, "m.scim_group", groups.iter().map(|group| group.id.as_str()));
+        query.is_one_of("m.scim_group", groups.iter().map(|group| group.id.as_str()));
         query.push(" ORDER BY u.sort_name");
         let mut fills: HashMap<String, Vec<(String, String)>> = HashMap::new();
         for mut row in self.database.look_up(vec![query]).await?.into_iter().flatten() {
