@@ -76,6 +76,7 @@ mod alternatives;
 mod comparable;
 mod condition;
 pub mod database;
+mod hooks;
 mod json;
 pub mod layout;
 mod mapping;
@@ -89,9 +90,10 @@ mod translator;
 
 pub use self::{
     comparable::{comparable, representation},
+    hooks::{Hooks, NoHooks},
     mapping::{Column, Mapping, Table},
     order::{Unmapped, page},
     scalar::SEARCHED_BYTES,
     statement::{Dialect, Param, Statement},
-    table_store::{Hooks, StartError, TableStore},
+    table_store::{StartError, TableStore},
 };

@@ -9,7 +9,6 @@ mod edits;
 mod filters;
 mod forget;
 mod from;
-mod hooks;
 mod insertion;
 mod lists;
 mod migration;
@@ -28,6 +27,7 @@ mod write;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub use self::start::StartError;
 use self::{
     change::Commit,
     filters::LowerCase,
@@ -36,9 +36,9 @@ use self::{
     survey::Survey,
     tables::{Tables, TypeTable},
 };
-pub use self::{hooks::Hooks, start::StartError};
 use super::{
     database::Database,
+    hooks::{Hooks, NoHooks},
     layout::{Layout, LayoutError},
     statement::Dialect,
 };
@@ -104,16 +104,13 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct TableStore<D> {
+pub struct TableStore<D, H = NoHooks> {
     database: D,
     tables: Arc<Tables>,
-    hooks: Arc<dyn Hooks>,
+    hooks: Arc<H>,
 }
 
 impl<D> TableStore<D> {
-    /// The maximum number of changes in one commit.
-    pub const MAX_BATCH: usize = 1_000;
-
     /// The statements that the host's migration executes, once: the side tables, the triggers that set versions, and the
     /// indexes that ids and searches need. Each can be executed again without harm.
     ///
@@ -123,6 +120,11 @@ impl<D> TableStore<D> {
     pub fn migrations(dialect: Dialect, layouts: impl IntoIterator<Item = Layout>) -> Result<Vec<String>, LayoutError> {
         Ok(migration::statements(&Tables::new(dialect, layouts, LowerCase::Ascii)?))
     }
+}
+
+impl<D, H> TableStore<D, H> {
+    /// The maximum number of changes in one commit.
+    pub const MAX_BATCH: usize = 1_000;
 }
 
 impl<D: Database> TableStore<D> {
@@ -140,16 +142,17 @@ impl<D: Database> TableStore<D> {
         let is_known = dialect == Dialect::Sqlite && start::knows_lengths(&database).await;
         let tables = if is_known { tables.with_lengths() } else { tables };
         let tables = Arc::new(tables);
-        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
+        Ok(Self { database, tables, hooks: Arc::new(NoHooks) })
     }
 
     /// Adds the host's [hooks](Hooks), which run in the transaction of each commit.
     #[must_use]
-    pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
-        self.hooks = Arc::new(hooks);
-        self
+    pub fn with_hooks<H: Hooks>(self, hooks: H) -> TableStore<D, H> {
+        TableStore { database: self.database, tables: self.tables, hooks: Arc::new(hooks) }
     }
+}
 
+impl<D: Database, H: Hooks> TableStore<D, H> {
     /// The host's database.
     pub fn database(&self) -> &D {
         &self.database
@@ -160,7 +163,7 @@ impl<D: Database> TableStore<D> {
     }
 }
 
-impl<D: Database> Store for TableStore<D> {
+impl<D: Database, H: Hooks> Store for TableStore<D, H> {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
             .with_max_batch(Self::MAX_BATCH)
@@ -221,7 +224,9 @@ impl<D: Database> Store for TableStore<D> {
             batch: batch.to_vec(),
             room,
         };
-        self.database.write(work).await
+        let done = self.database.write(work).await?;
+        self.hooks.committed(context, batch);
+        Ok(done)
     }
 
     async fn referrers(
@@ -300,7 +305,7 @@ impl<D: Database> Store for TableStore<D> {
     }
 }
 
-impl<D: Database> TableStore<D> {
+impl<D: Database, H: Hooks> TableStore<D, H> {
     async fn read<W: super::database::Work>(&self, work: W) -> Result<W::Output, StoreError> {
         self.database.read(work).await.map_err(|failed| failed.error)
     }

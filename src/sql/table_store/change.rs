@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{
     edits::Held,
     forget,
-    hooks::Hooks,
     insertion::Failure,
     remove,
     spent::Counted,
@@ -17,6 +16,7 @@ use crate::{
     schema::AttributeId,
     sql::{
         database::{Session, Work},
+        hooks::Hooks,
         statement::Param,
     },
     store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, TenantId},
@@ -24,16 +24,16 @@ use crate::{
 };
 
 /// A batch to be written.
-pub(super) struct Commit {
+pub(super) struct Commit<H> {
     pub(super) tables: Arc<Tables>,
-    pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) hooks: Arc<H>,
     pub(super) context: RequestContext,
     pub(super) batch: Vec<Change>,
     /// The units that the changes may cost, not counting the last of them.
     pub(super) room: u64,
 }
 
-impl Work for Commit {
+impl<H: Hooks> Work for Commit<H> {
     type Output = Vec<ChangeOutcome>;
 
     fn tenant(&self) -> Option<&TenantId> {
@@ -65,7 +65,7 @@ impl Work for Commit {
     }
 }
 
-impl Commit {
+impl<H: Hooks> Commit<H> {
     /// Charges work that is done.
     fn spend(&self, units: u64) {
         if let Some(work) = self.context.work() {
@@ -75,16 +75,10 @@ impl Commit {
 
     /// Applies a change, with the host's hooks.
     async fn one<S: Session>(&self, session: &mut S, change: &Change) -> Result<ChangeOutcome, StoreError> {
-        for query in self.hooks.refusals(&self.context, change, self.tables.dialect) {
-            if !session.rows(&query).await?.is_empty() {
-                return Err(StoreError::Denied);
-            }
-        }
+        self.hooks.before(session, &self.context, change).await?;
         let done = self.apply(session, change).await?;
         if let Some(event) = Event::of(&self.context, change, &done) {
-            for statement in self.hooks.writes(&self.context, &event, self.tables.dialect) {
-                session.execute(&statement).await?;
-            }
+            self.hooks.after(session, &self.context, change, &done, &event).await?;
         }
         Ok(done)
     }

@@ -80,7 +80,7 @@ impl Hooks for Rules {
 /// The declared store, in which a user also has the groups above its groups: a layout cannot describe them.
 ///
 /// The futures of the declared store are large. On the heap, they do not make the futures of this store larger.
-pub struct WithParents<D>(pub TableStore<D>);
+pub struct WithParents<D>(pub TableStore<D, Rules>);
 
 impl<D: Database> Store for WithParents<D> {
     async fn referrers(
