@@ -3,10 +3,14 @@
 //! This module contains numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
 //! does work in proportion to the excess.
 
+#[cfg(feature = "sql")]
+mod spent;
 mod work;
 
 use std::time::Duration;
 
+#[cfg(feature = "sql")]
+pub(crate) use self::spent::Spent;
 pub(crate) use self::work::yield_now;
 pub use self::work::{Work, WorkExceeded};
 

@@ -76,6 +76,7 @@ mod alternatives;
 mod comparable;
 mod condition;
 pub mod database;
+pub mod document_store;
 mod hooks;
 mod json;
 pub mod layout;
@@ -90,6 +91,7 @@ mod translator;
 
 pub use self::{
     comparable::{comparable, representation},
+    document_store::DocumentStore,
     hooks::{Hooks, NoHooks},
     mapping::{Column, Mapping, Table},
     order::{Unmapped, page},

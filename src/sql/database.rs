@@ -1,5 +1,5 @@
-//! The connection of a [`TableStore`](super::TableStore) to a host's database: one small trait that the host implements
-//! for its driver.
+//! The connection of a [`TableStore`](super::TableStore) or a [`DocumentStore`](super::DocumentStore) to a host's
+//! database: one small trait that the host implements for its driver.
 //!
 //! The library sends only [`Statement`]s, and receives [`Row`]s whose cells are text, whole numbers and booleans. Every
 //! expression that the library selects has one of these three types, so an adapter converts nothing else.
@@ -81,6 +81,12 @@ pub trait Work: Send + Sync + 'static {
 
     /// Whether the work runs at most one statement. An adapter can run work that only reads without a transaction.
     fn is_single(&self) -> bool {
+        false
+    }
+
+    /// Whether the work may take minutes: when a program starts, it may rewrite whole tables. An adapter can lift the
+    /// deadlines of its statements.
+    fn is_long(&self) -> bool {
         false
     }
 

@@ -11,7 +11,8 @@ use crate::{
     store::{Change, ChangeOutcome, RequestContext, StoreError},
 };
 
-/// The host's own checks and writes, in the transaction of each commit of a [`TableStore`](super::TableStore).
+/// The host's own checks and writes, in the transaction of each commit of a [`TableStore`](super::TableStore) or a
+/// [`DocumentStore`](super::DocumentStore).
 ///
 /// A host whose rules are plain statements implements [`refusals`](Hooks::refusals) and [`writes`](Hooks::writes):
 ///

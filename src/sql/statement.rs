@@ -14,6 +14,16 @@ pub enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    /// The expression of a random text, with 32 digits.
+    pub(super) const fn random_text(self) -> &'static str {
+        match self {
+            Self::Sqlite => "lower(hex(randomblob(16)))",
+            Self::Postgres => "replace(gen_random_uuid()::text, '-', '')",
+        }
+    }
+}
+
 /// A value that is bound to a placeholder.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -121,9 +131,37 @@ impl Statement {
     /// assert_eq!(statement.params(), [Param::from(r#"["ann","bob"]"#)]);
     /// ```
     pub fn is_one_of<'a>(&mut self, column: &str, texts: impl IntoIterator<Item = &'a str>) -> &mut Self {
-        let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
-        // Serializing texts cannot fail.
-        self.is_in(column, serde_json::to_string(&texts).unwrap_or_default(), "text")
+        self.is_in(column, array_of(texts), "text")
+    }
+
+    /// Adds ` FROM … AS r`: the rows of one look-up for each of these texts, for PostgreSQL. `look_up` adds the look-up: a
+    /// query that refers to the text as `e.id` and ends with `LIMIT`.
+    ///
+    /// With an array of texts, PostgreSQL can read all rows of a table as long as it has no statistics. The limit keeps
+    /// PostgreSQL from turning the look-ups into a join.
+    ///
+    /// ```
+    /// use scim_core::sql::{Dialect, Statement};
+    ///
+    /// let mut statement = Statement::new(Dialect::Postgres);
+    /// statement.push("SELECT r.name").look_up_each(["1", "2"], |query| {
+    ///     query.push("SELECT name FROM account WHERE tenant = ").bind("acme").push(" AND id = e.id LIMIT 1");
+    /// });
+    /// assert_eq!(
+    ///     statement.text(),
+    ///     "SELECT r.name FROM jsonb_array_elements_text($1::text::jsonb) AS e (id) CROSS JOIN LATERAL \
+    ///      (SELECT name FROM account WHERE tenant = $2 AND id = e.id LIMIT 1) AS r"
+    /// );
+    /// ```
+    pub fn look_up_each<'a>(
+        &mut self,
+        texts: impl IntoIterator<Item = &'a str>,
+        look_up: impl FnOnce(&mut Self),
+    ) -> &mut Self {
+        self.push(" FROM jsonb_array_elements_text(").bind(array_of(texts));
+        self.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
+        look_up(self);
+        self.push(") AS r")
     }
 
     /// Adds the condition that a column is an element of a JSON array. `cast` is the type of the elements in PostgreSQL.
@@ -205,4 +243,11 @@ impl Statement {
         self.text.truncate(mark.text);
         self.params.truncate(mark.params);
     }
+}
+
+/// The texts as one parameter, a JSON array. PostgreSQL cannot store a text with a NUL character, so no row has it.
+pub(super) fn array_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
+    // Serializing texts cannot fail.
+    serde_json::to_string(&texts).unwrap_or_default()
 }

@@ -13,6 +13,8 @@ use std::{
 };
 
 use super::StoreError;
+#[cfg(feature = "sql")]
+use crate::limits::Spent;
 use crate::limits::{Limits, Work};
 
 /// A customer whose data a store keeps separate (RFC 7644 §6, §6.1).
@@ -112,6 +114,8 @@ pub struct RequestContext {
 #[derive(Debug)]
 pub(crate) struct Meter {
     work: Work,
+    #[cfg(feature = "sql")]
+    spent: Spent,
     calls: AtomicU64,
     rows: AtomicU64,
     retries: AtomicU64,
@@ -122,6 +126,8 @@ impl Meter {
     pub(crate) const fn new(limits: &Limits) -> Self {
         Self {
             work: Work::new(limits.work),
+            #[cfg(feature = "sql")]
+            spent: Spent::new(),
             calls: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -185,6 +191,12 @@ impl RequestContext {
     /// A store that examines rows charges them to this account, before it examines them.
     pub fn work(&self) -> Option<&Work> {
         self.meter.as_deref().map(|meter| &meter.work)
+    }
+
+    /// The cost of the request in the database of its store; `None` outside of a request.
+    #[cfg(feature = "sql")]
+    pub(crate) fn spent(&self) -> Option<&Spent> {
+        self.meter.as_deref().map(|meter| &meter.spent)
     }
 
     /// Charges `units` of work: see [`Work`].

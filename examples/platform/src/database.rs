@@ -14,10 +14,9 @@ use std::path::Path;
 pub use scim_core::sql::database::{Cell, DatabaseError, Reads, Row, Rows, Session, Shape, Work};
 use scim_core::{
     sql::{self, Dialect, Statement},
-    store::{CommitError, StoreError, TenantId},
+    store::{CommitError, StoreError},
 };
 
-pub(crate) use self::migration::alone;
 pub use self::settings::{Deadlines, Settings};
 use self::{postgres::Postgres, sqlite::Sqlite};
 
@@ -55,6 +54,12 @@ pub enum OpenError {
         /// The version that the tables have.
         found: i64,
     },
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        CommitError::from(error).into()
+    }
 }
 
 impl From<CommitError> for OpenError {
@@ -133,20 +138,19 @@ impl Database {
     ///
     /// When the database cannot answer.
     pub async fn look_up(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let (last, keep) = (None, Rows::default());
-        let reading = Reading { queries, last, lane: Reads::LookUps, owner: None, shape: Shape::Own, keep };
-        let found = self.run(reading).await?;
-        if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows) }
+        let found = self.read(LookUps { queries, keep: Rows::default() }).await.map_err(|failed| failed.error)?;
+        let whole = |rows: Rows| if rows.is_cut() { Err(StoreError::TooMany) } else { Ok(rows.into_rows()) };
+        found.into_iter().map(whole).collect()
     }
 
-    /// Runs queries that see one state of the database, in their lane. Returns the rows of each query that
-    /// [`Reading::keep`] retains.
+    /// Runs a look-up of the program itself. Returns the first rows, as many as `keep` has space for.
     ///
     /// # Errors
     ///
-    /// Those of [`Database::read`].
-    pub async fn run(&self, reading: Reading) -> Result<Found, StoreError> {
-        self.read(reading).await.map_err(|failed| failed.error)
+    /// When the database cannot answer.
+    pub async fn first_rows(&self, query: Statement, keep: Rows) -> Result<Rows, StoreError> {
+        let found = self.read(LookUps { queries: vec![query], keep }).await.map_err(|failed| failed.error)?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     /// Runs work that only reads, in its lane: its statements see one state of the database. When the future is
@@ -195,15 +199,7 @@ impl Database {
     pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.write(work).await,
-            Kind::Postgres(postgres) => postgres.write(work, true).await,
-        }
-    }
-
-    /// [`Database::write`] without a deadline: when the program starts, it may rewrite whole tables.
-    pub(crate) async fn write_at_start<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
-        match &self.0 {
-            Kind::Sqlite(sqlite) => sqlite.write(work).await,
-            Kind::Postgres(postgres) => postgres.write(work, false).await,
+            Kind::Postgres(postgres) => postgres.write(work).await,
         }
     }
 }
@@ -230,97 +226,33 @@ pub(crate) fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> 
     }
 }
 
-/// Queries that see one state of the database.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// The queries, in order.
-    pub queries: Vec<Statement>,
-    /// A query that follows them; the result of the last of `queries` chooses it.
-    pub last: Option<Choice>,
-    /// The connections that run them.
-    pub lane: Reads,
-    /// The organization on whose behalf the queries run. It gets only its share of the lane, so that others get
-    /// their turns.
-    pub owner: Option<TenantId>,
-    /// Whether the statements stay prepared.
-    pub shape: Shape,
+/// The texts as one parameter, a JSON array. PostgreSQL cannot store a text with a NUL character, so no row has it.
+pub(crate) fn array_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
+    // Serializing texts cannot fail.
+    serde_json::to_string(&texts).unwrap_or_default()
+}
+
+/// Look-ups of the program itself, which see one state of the database.
+struct LookUps {
+    queries: Vec<Statement>,
     /// The rows of each query that are kept.
-    pub keep: Rows,
+    keep: Rows,
 }
 
-/// The result of queries.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The rows of each query.
-    pub rows: Vec<Vec<Row>>,
-    /// Whether the last of these queries has more rows than were kept. The queries after it did not run.
-    pub is_cut: bool,
-}
-
-impl Work for Reading {
-    type Output = Found;
-
-    fn tenant(&self) -> Option<&TenantId> {
-        self.owner.as_ref()
-    }
-
-    fn reads(&self) -> Reads {
-        self.lane
-    }
-
-    fn shape(&self) -> Shape {
-        self.shape
-    }
+impl Work for LookUps {
+    type Output = Vec<Rows>;
 
     fn is_single(&self) -> bool {
-        self.queries.len() == 1 && self.last.is_none()
+        self.queries.len() == 1
     }
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<Found, CommitError> {
-        let mut found = Found::default();
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Rows>, CommitError> {
+        let mut found = Vec::with_capacity(self.queries.len());
         for query in &self.queries {
-            self.add(session, query, &mut found).await?;
-            if found.is_cut {
-                return Ok(found);
-            }
-        }
-        if let Some(choice) = &self.last {
-            let query = choice.after(&found.rows);
-            self.add(session, query, &mut found).await?;
+            found.push(session.query(query, self.keep.clone()).await?);
         }
         Ok(found)
-    }
-}
-
-impl Reading {
-    async fn add<S: Session>(&self, session: &mut S, query: &Statement, found: &mut Found) -> Result<(), StoreError> {
-        let rows = session.query(query, self.keep.clone()).await?;
-        found.is_cut = rows.is_cut();
-        found.rows.push(rows.into_rows());
-        Ok(())
-    }
-}
-
-/// Two queries for the same page, of which only one runs. The query before them has counted the resources that a
-/// filter selects, and the resources to select from: the databases estimate these numbers badly.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    /// Finds all resources that the filter selects, and sorts them.
-    pub find: Statement,
-    /// Reads in the order of the list until the page is complete.
-    pub walk: Statement,
-    /// The number of selected resources that the page takes, including the skipped ones.
-    pub take: u64,
-}
-
-impl Choice {
-    /// The query that reads fewer resources, given the row with the two counts.
-    fn after(&self, found: &[Vec<Row>]) -> &Statement {
-        let row = found.last().and_then(|rows| rows.first());
-        let number = |column| row.and_then(|row| row.integer(column).ok().flatten()).map_or(0, i128::from);
-        let (selected, all) = (number(0), number(1));
-        // A walk reads `take * all / selected` resources if the selected ones are evenly distributed.
-        if selected * selected > i128::from(self.take) * all { &self.walk } else { &self.find }
     }
 }
 

@@ -9,7 +9,7 @@ use scim_core::{
 
 use crate::{
     database::{Database, OpenError, Settings},
-    store::TableStore,
+    store,
 };
 
 /// The value of the option `--store`.
@@ -132,7 +132,7 @@ impl Storage {
     pub async fn resources(&self, registry: &Registry) -> Result<DynStore, OpenError> {
         match self {
             Self::Memory => Ok(DynStore::new(MemoryStore::new())),
-            Self::Database(database) => TableStore::open(database.clone(), registry).await.map(DynStore::new),
+            Self::Database(database) => store::open(database.clone(), registry).await.map(DynStore::new),
         }
     }
 }

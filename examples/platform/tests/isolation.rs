@@ -29,7 +29,7 @@ use it::process::{Place, Server, TOKEN, USER, databases, eventually, memory, num
 use platform::{
     database::{Database, Deadlines, Settings},
     registry,
-    store::TableStore,
+    store::{self, Resources},
 };
 use scim_core::{
     filter::Filter,
@@ -61,9 +61,9 @@ fn user(id: &str) -> Change {
 }
 
 /// A store with the users of `acme`, whose searches shall be slow, and one user of `other`.
-async fn filled(place: &Place, deadlines: Deadlines) -> TableStore {
+async fn filled(place: &Place, deadlines: Deadlines) -> Resources {
     let settings = Settings { deadlines, ..Settings::default() };
-    let store = TableStore::open(Database::open_with(&place.url, settings).await.unwrap(), &registry()).await.unwrap();
+    let store = store::open(Database::open_with(&place.url, settings).await.unwrap(), &registry()).await.unwrap();
     let users: Vec<Change> = (0..USERS).map(|n| user(&format!("user{n}"))).collect();
     store.commit(&tenant("acme"), &users).await.unwrap();
     store.commit(&tenant("other"), &[user("bystander")]).await.unwrap();
@@ -86,7 +86,7 @@ fn nobody(terms: usize) -> String {
     terms.join(" or ")
 }
 
-async fn search(store: &TableStore, filter: &str) -> Result<Page, StoreError> {
+async fn search(store: &Resources, filter: &str) -> Result<Page, StoreError> {
     let resource_type = user_type();
     let matcher =
         filter.parse::<Filter>().unwrap().compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
@@ -114,7 +114,7 @@ fn are_in_time(what: &str, mut times: Vec<Duration>) -> bool {
 }
 
 /// The time of a look-up of the other organization.
-async fn look_up(store: &TableStore) -> Duration {
+async fn look_up(store: &Resources) -> Duration {
     let (context, resource_type, start) = (tenant("other"), user_type(), Instant::now());
     let found = store
         .get(&context, Key { resource_type: &resource_type, id: "bystander" }, &RequestedAttributes::everything())

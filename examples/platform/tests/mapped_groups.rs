@@ -26,8 +26,7 @@ use it::process::databases;
 use platform::{
     account::{Accounts, Listing, Tab},
     database::Database,
-    registry,
-    store::TableStore,
+    registry, store,
     user_group::UserGroups,
 };
 use scim_core::{
@@ -131,7 +130,7 @@ async fn one_member_more_costs_a_handful_of_rows() {
     tracing_subscriber::registry().with(watch.clone()).init();
     for place in databases() {
         let database = Database::open(&place.url).await.unwrap();
-        let store = TableStore::open(database.clone(), &registry()).await.unwrap();
+        let store = store::open(database.clone(), &registry()).await.unwrap();
         let context = RequestContext::new(TenantId::new("acme").unwrap());
         place.run("INSERT INTO organization (name, created, scim) VALUES ('acme', 0, 1)");
         let ids: Vec<String> = (0..MEMBERS).map(|n| format!("user-{n:05}")).collect();

@@ -21,7 +21,11 @@ mod it {
 use std::fs;
 
 use it::process::{Place, databases};
-use platform::{database::Database, registry, store::TableStore};
+use platform::{
+    database::Database,
+    registry,
+    store::{self, Resources},
+};
 use scim_core::{
     limits::Limits,
     protocol::Request,
@@ -46,7 +50,7 @@ const MEMBERS: usize = 3_000;
 const HUGE: usize = 40_000;
 
 struct Host {
-    provider: ServiceProvider<TableStore>,
+    provider: ServiceProvider<Resources>,
     context: RequestContext,
 }
 
@@ -88,7 +92,7 @@ fn insert_users(place: &Place, users: usize) {
 impl Host {
     async fn new(place: &Place) -> Self {
         let registry = registry();
-        let store = TableStore::open(Database::open(&place.url).await.unwrap(), &registry).await.unwrap();
+        let store = store::open(Database::open(&place.url).await.unwrap(), &registry).await.unwrap();
         let context = RequestContext::new(TenantId::new("acme").unwrap());
         let long = "x".repeat(50_000);
         let user = json!({"id": "u1000", "userName": "u1000", "title": long, "nickName": long});

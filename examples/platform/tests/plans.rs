@@ -25,7 +25,11 @@ use std::{
 };
 
 use it::process::{Place, databases};
-use platform::{database::Database, registry, store::TableStore};
+use platform::{
+    database::Database,
+    registry,
+    store::{self, Resources},
+};
 use scim_core::{
     limits::Limits,
     protocol::Request,
@@ -161,19 +165,19 @@ fn group(n: usize, users: usize) -> Json {
     })
 }
 
-async fn fill(store: &TableStore, users: usize) {
+async fn fill(store: &Resources, users: usize) {
     let (registry, context) = (registry(), RequestContext::new(TenantId::new("acme").unwrap()));
     let create = |resource_type: &str, json: &Json| {
         let resource_type = registry.resource_type(resource_type).unwrap();
         Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
     };
     let users_of: Vec<usize> = (0..users).collect();
-    for numbers in users_of.chunks(TableStore::MAX_BATCH) {
+    for numbers in users_of.chunks(Resources::MAX_BATCH) {
         let batch: Vec<Change> = numbers.iter().map(|n| create("User", &user(*n))).collect();
         store.commit(&context, &batch).await.unwrap();
     }
     let groups: Vec<Change> = (0..users / 10).map(|n| create("Group", &group(n, users))).collect();
-    for batch in groups.chunks(TableStore::MAX_BATCH) {
+    for batch in groups.chunks(Resources::MAX_BATCH) {
         store.commit(&context, batch).await.unwrap();
     }
 }
@@ -320,7 +324,7 @@ fn walks(planned: &Planned, shape: Shape) -> Vec<String> {
 }
 
 async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) {
-    let store = TableStore::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap();
+    let store = store::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap();
     fill(&store, users).await;
     let is_postgres = place.url.starts_with("postgres");
     if is_postgres {

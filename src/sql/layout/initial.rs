@@ -1,6 +1,6 @@
 //! Values of columns in new rows that no attribute has.
 
-use super::super::statement::{Dialect, Param, Statement};
+use super::super::statement::{Param, Statement};
 
 /// The value of a column in a new row.
 ///
@@ -40,7 +40,7 @@ impl Initial {
                 };
                 statement.placeholder(param.clone(), cast)
             }
-            (Kind::Secret, dialect) => secret(dialect).to_owned(),
+            (Kind::Secret, dialect) => dialect.random_text().to_owned(),
             (Kind::Sql(sql), _) => format!("({sql})"),
         };
         statement.push(&sql);
@@ -62,13 +62,5 @@ impl From<i64> for Initial {
 impl From<bool> for Initial {
     fn from(truth: bool) -> Self {
         Self(Kind::Value(truth.into()))
-    }
-}
-
-/// The expression of a random text.
-pub(super) fn secret(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "lower(hex(randomblob(16)))",
-        Dialect::Postgres => "replace(gen_random_uuid()::text, '-', '')",
     }
 }

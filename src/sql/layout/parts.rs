@@ -3,7 +3,7 @@
 use super::{
     super::statement::{Dialect, Param, Statement},
     field::{Assignments, Name},
-    initial::{Initial, secret},
+    initial::Initial,
     join::Join,
     key::{Key, KeyType},
     lens::Lens,
@@ -58,7 +58,7 @@ impl Version {
     pub(in crate::sql) fn renewal(&self, key: &str, dialect: Dialect) -> Option<(Box<str>, Box<str>)> {
         match self {
             Self::Side | Self::Column(_) => None,
-            Self::Random(column) => Some((column.clone(), secret(dialect).into())),
+            Self::Random(column) => Some((column.clone(), dialect.random_text().into())),
             // Any write to the row is a new version.
             Self::Xmin => Some((key.into(), key.into())),
         }

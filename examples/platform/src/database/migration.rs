@@ -219,7 +219,7 @@ const STEPS: &[&[&str]] = &[
 
 /// Keeps other processes from creating tables or indexes until the commit. SQLite does so by itself; PostgreSQL
 /// does not, even with `IF NOT EXISTS`. The number of the lock is specific to this program.
-pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
+async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Postgres {
         // The lock and the statements after it may take any time.
         for sql in ["SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"] {
@@ -247,7 +247,7 @@ pub(super) fn every_table(dialect: Dialect) -> Statement {
 
 pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    let found = database.write_at_start(Upgrade).await?;
+    let found = database.write(Upgrade).await?;
     if found > known {
         return Err(OpenError::Newer { known, found });
     }
@@ -259,6 +259,10 @@ struct Upgrade;
 impl Work for Upgrade {
     /// The version of the tables after the upgrade.
     type Output = i64;
+
+    fn is_long(&self) -> bool {
+        true
+    }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<i64, CommitError> {
         alone(session).await?;

@@ -139,12 +139,12 @@ impl Postgres {
         done
     }
 
-    /// Runs work that writes. `is_bounded` if each statement has a deadline.
-    pub(super) async fn write<W: Work>(&self, work: W, is_bounded: bool) -> Result<W::Output, CommitError> {
+    /// Runs work that writes. Each statement has a deadline unless the work [is long](Work::is_long).
+    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         let connections = &self.0.writes;
         let mut lease = self.lease(connections, work.tenant()).await?;
         let bounds = &connections.bounds;
-        let deadline = is_bounded.then(|| bounds.statement());
+        let deadline = (!work.is_long()).then(|| bounds.statement());
         let run = Run { deadline, lane: None, bounds, shape: work.shape() };
         let (client, is_committing) = lease.parts()?;
         let done = run.transact(client, &work, is_committing).await;

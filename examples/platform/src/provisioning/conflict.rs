@@ -3,8 +3,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::store::Spent;
-
 /// The maximum number of accounts recorded for one request.
 const MOST: usize = 20;
 
@@ -25,8 +23,6 @@ pub struct Conflict {
 pub struct RequestNotes {
     /// The accounts made by hand whose user names the request claimed.
     pub conflicts: Conflicts,
-    /// The cost of the request in the database.
-    pub spent: Spent,
 }
 
 /// The conflicts of one request.

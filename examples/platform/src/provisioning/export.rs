@@ -9,7 +9,7 @@ use super::{
     filter::Chosen,
     read::{COLUMNS, line, push_requests},
 };
-use crate::database::{Reading, Reads, Rows, Shape};
+use crate::database::Rows;
 
 /// The number of requests that a query examines.
 const EXAMINED: i64 = 500;
@@ -123,10 +123,9 @@ impl Export {
         // This order makes the database use the index by request, and not the index by position, which has all
         // events.
         query.push(" AND position > ").bind(after).push(" ORDER BY request, position LIMIT ").bind(EVENTS);
-        let (keep, lane, shape) = (Rows::within(BYTES), Reads::LookUps, Shape::Own);
-        let reading = Reading { queries: vec![query], last: None, lane, owner: None, shape, keep };
-        let found = self.log.database.run(reading).await?;
-        let events = found.rows.into_iter().flatten().map(|mut row| {
+        let found = self.log.database.first_rows(query, Rows::within(BYTES)).await?;
+        let is_cut = found.is_cut();
+        let events = found.into_rows().into_iter().map(|mut row| {
             Ok(EventRow {
                 position: row.required_integer(0)?,
                 request: row.required_text(1)?,
@@ -134,7 +133,7 @@ impl Export {
             })
         });
         let events = events.collect::<Result<Vec<_>, StoreError>>()?;
-        let is_whole = !found.is_cut && i64::try_from(events.len()).is_ok_and(|count| count < EVENTS);
+        let is_whole = !is_cut && i64::try_from(events.len()).is_ok_and(|count| count < EVENTS);
         Ok((events, is_whole))
     }
 }

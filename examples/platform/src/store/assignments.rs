@@ -16,8 +16,7 @@ use scim_core::{
     value::Text,
 };
 
-use super::references::array_of;
-use crate::database::{Row, Session};
+use crate::database::{Row, Session, array_of};
 
 /// The list of a SCIM group that mappings concern.
 pub(super) const MEMBERS: &str = "members";

@@ -11,15 +11,15 @@ use scim_core::{
     fold::fold,
     resource::{Resource, UniqueKey},
     schema::{AttributeId, DefaultValue},
-    sql::Statement,
+    sql::{
+        Statement,
+        document_store::{shared_value, unique_value},
+    },
     store::{Change, ChangeOutcome, Deletion, ListEdit, Replacement, RequestContext, StoreError},
     value::Value,
 };
 
-use super::{
-    assignments::{self, MEMBERS},
-    tables::{shared_value, unique_value},
-};
+use super::assignments::{self, MEMBERS};
 use crate::{
     account::{sort_name, user_name_key},
     database::{Session, optional},

@@ -10,16 +10,14 @@
 
 use chrono::Utc;
 use scim_core::{
-    sql::{Dialect, Statement},
-    store::{StoreError, TenantId, Version},
+    sql::{
+        Dialect, Statement,
+        document_store::{Balance, total},
+    },
+    store::{StoreError, TenantId},
 };
-use uuid::Uuid;
 
-use super::{
-    assignments::{count, lock_accounts},
-    references::look_up_each,
-    tally::Balance,
-};
+use super::assignments::{count, lock_accounts};
 use crate::database::Session;
 
 /// The resource type whose resources are people.
@@ -97,7 +95,7 @@ pub(crate) async fn others<S: Session>(
     if !late.is_empty() {
         lock_accounts(session, tenant.as_str(), &late).await?;
         keep_assignments(session, tenant, by, &late).await?;
-        write(session, tenant, &balance).await?;
+        balance.write(session, tenant).await?;
         return Ok(Part::References);
     }
     for (table, column) in [("user_group_mapping", "scim_group"), ("scim_group", "id"), ("unique_key", "id")] {
@@ -168,7 +166,7 @@ async fn delete_references<S: Session>(
     let deleted = delete(session, tenant, &own, gone).await?;
     balance.add_references(i64::try_from(deleted).unwrap_or(i64::MAX).saturating_neg());
     if deleted >= REFERENCES {
-        write(session, tenant, balance).await?;
+        balance.write(session, tenant).await?;
         return Ok(false);
     }
     let others = Rows { table: "member", column: "value", end: "" };
@@ -181,7 +179,7 @@ async fn delete_references<S: Session>(
             return Ok(true);
         }
     }
-    write(session, tenant, balance).await?;
+    balance.write(session, tenant).await?;
     Ok(false)
 }
 
@@ -257,7 +255,7 @@ async fn delete<S: Session>(
     delete.push("DELETE FROM ").push(table);
     if session.dialect() == Dialect::Postgres {
         delete.push(" WHERE ctid = ANY (ARRAY (SELECT r.ctid");
-        look_up_each(&mut delete, ids(), |query| {
+        delete.look_up_each(ids(), |query| {
             query.push("SELECT ctid FROM ").push(table).push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND ");
             query.push(column).push(" = e.id COLLATE \"C\"").push(end).push(" LIMIT ").bind(most);
         });
@@ -281,17 +279,12 @@ async fn finish<S: Session>(
     for gone in gone {
         balance.add(&gone.kind, -1, gone.bytes.saturating_neg());
     }
-    write(session, tenant, &balance).await
-}
-
-async fn write<S: Session>(session: &mut S, tenant: &TenantId, balance: &Balance) -> Result<(), StoreError> {
-    let random = Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)?;
-    balance.write(session, tenant, &random).await
+    balance.write(session, tenant).await
 }
 
 /// Two queries: whether the organization has resources, and the number of its users.
 pub(crate) fn left(dialect: Dialect, tenant: &TenantId) -> [Statement; 2] {
     let mut any = Statement::new(dialect);
     any.push("SELECT id FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" LIMIT 1");
-    [any, super::total(dialect, tenant, USER)]
+    [any, total(dialect, tenant, USER)]
 }

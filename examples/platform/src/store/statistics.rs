@@ -1,9 +1,7 @@
 //! Statistics for the databases, so that their query plans suit large tables.
 //!
-//! Without statistics SQLite assumes that every tenant has ten resources, and reads them all where it could look a
-//! single one up. SQLite gathers statistics only on request, and the statistics of a young database are misleading
-//! after the database has grown. So SQLite gets fixed statistics that fit a large database, and its plans are
-//! always the same.
+//! SQLite gets fixed statistics that fit a large database, from the library for its tables and from this module for the
+//! table of events.
 //!
 //! PostgreSQL gathers statistics by itself, a minute after many rows were written, or later, or never where
 //! autovacuum is off. Until then its plans fit the earlier, small table: an import into a new database would read
@@ -13,42 +11,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use scim_core::{
     sql::{Dialect, Statement},
-    store::{CommitError, StoreError},
+    store::{Change, CommitError, ListEdit, Replacement},
 };
 
 use crate::database::{Database, Session, Work};
 
-/// The number of all rows, a million, and for each index the number of rows that share the first column, the first
-/// two columns, and so on.
+/// The statistics of the table of events. The store's start has created the table of the statistics.
 const STATEMENTS: &[&str] = &[
-    // Creates the table of the statistics.
-    "ANALYZE sqlite_schema",
-    "DELETE FROM sqlite_stat1 WHERE tbl IN ('resource', 'unique_key', 'member', 'event', 'element', 'tally')",
-    "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES \
-     ('resource', 'sqlite_autoindex_resource_1', '1000000 100000 1'), \
-     ('resource', 'resource_kind', '1000000 100000 50000 1'), \
-     ('resource', 'resource_modified', '1000000 100000 50000 2 1'), \
-     ('element', 'element', '1000000 100000 50000 50000 2 1'), \
-     ('element', 'element_id', '1000000 100000 2'), \
-     ('tally', 'sqlite_autoindex_tally_1', '1000 10 5 1'), \
-     ('unique_key', 'sqlite_autoindex_unique_key_1', '1000000 100000 50000 50000 1'), \
-     ('unique_key', 'unique_key_id', '1000000 100000 2'), \
-     ('member', 'sqlite_autoindex_member_1', '1000000 100000 1000 1000 1'), \
-     ('member', 'member_value', '1000000 100000 10 10 1'), \
-     ('event', 'event_tenant', '1000000 100000 1')",
-    // The statistics of the attributes' indexes.
-    "INSERT INTO sqlite_stat1 (tbl, idx, stat) SELECT tbl_name, name, '1000000 100000 50000 2 1' FROM sqlite_schema \
-     WHERE type = 'index' AND tbl_name = 'resource' AND name LIKE 'resource\\_%' ESCAPE '\\' AND name NOT IN ('resource_kind', 'resource_modified')",
+    "DELETE FROM sqlite_stat1 WHERE tbl = 'event'",
+    "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('event', 'event_tenant', '1000000 100000 1')",
     // Loads the statistics: a connection otherwise does so only when it is opened.
     "ANALYZE sqlite_schema",
 ];
 
-/// Writes the statistics for SQLite, after the indexes have been created.
-pub(super) async fn write<S: Session>(session: &mut S) -> Result<(), StoreError> {
-    if session.dialect() == Dialect::Sqlite {
-        for sql in STATEMENTS {
-            session.execute(Statement::new(Dialect::Sqlite).push(sql)).await?;
-        }
+/// Writes the statistics for SQLite, after the store has started.
+pub(super) async fn write(database: &Database) -> Result<(), CommitError> {
+    if database.dialect() == Dialect::Sqlite {
+        let statement = |sql: &&str| {
+            let mut statement = Statement::new(Dialect::Sqlite);
+            statement.push(sql);
+            statement
+        };
+        database.execute(STATEMENTS.iter().map(statement).collect()).await?;
     }
     Ok(())
 }
@@ -82,12 +66,13 @@ impl Growth {
         (due && is_first()).then_some(written)
     }
 
-    /// Counts committed rows. The caller does not wait for the statistics; if they fail, the next ones follow.
-    pub(super) fn note(&self, database: &Database, rows: u64) {
+    /// Counts the rows of a committed batch. The caller does not wait for the statistics; if they fail, the next ones
+    /// follow.
+    pub(super) fn note(&self, database: &Database, batch: &[Change]) {
         if database.dialect() != Dialect::Postgres {
             return;
         }
-        if let Some(written) = self.add(rows) {
+        if let Some(written) = self.add(rows_of(batch)) {
             let database = database.clone();
             tokio::spawn(async move {
                 if let Err(failed) = database.write(Gather { written }).await {
@@ -96,6 +81,20 @@ impl Growth {
             });
         }
     }
+}
+
+/// The approximate number of rows that a batch adds.
+fn rows_of(batch: &[Change]) -> u64 {
+    let rows = batch.iter().map(|change| match change {
+        Change::Create(entry) | Change::Replace(Replacement { entry, .. }) => {
+            let resource = &*entry.resource;
+            let lists = resource.resource_type().reference_lists().iter();
+            1 + lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
+        }
+        Change::EditValues(ListEdit { edit, .. }) => edit.add.len(),
+        _ => 0,
+    });
+    u64::try_from(rows.sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 /// Gathers statistics for the tables whose known statistics describe far fewer rows.

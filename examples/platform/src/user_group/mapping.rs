@@ -10,11 +10,8 @@ use scim_core::{
 use super::{UserGroupError, UserGroups, lock};
 use crate::{
     account::sort_name,
-    database::{Row, Session, Work},
-    store::{
-        assignments::{follow_members, unmap},
-        references::array_of,
-    },
+    database::{Row, Session, Work, array_of},
+    store::assignments::{follow_members, unmap},
 };
 
 /// The number of groups on a page.

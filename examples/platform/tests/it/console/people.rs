@@ -7,8 +7,7 @@ use crate::browser::{Browser, Site, rows};
 use crate::process::{ERROR, USER, databases};
 use platform::{
     account::{Changed, NewAccount},
-    registry,
-    store::TableStore,
+    registry, store,
     user_group::{Assignment, UserGroupError},
 };
 use serde_json::{Value as Json, json};
@@ -168,7 +167,7 @@ async fn accounts_are_derived_for_resources_that_exist() {
         place
             .run("DELETE FROM account WHERE origin = 'scim'; DELETE FROM scim_group; UPDATE setting SET value = 'old'");
         place.run("UPDATE account SET user_name_key = 'old', sort_name = 'old'");
-        TableStore::open(site.database.clone(), &registry()).await.unwrap();
+        store::open(site.database.clone(), &registry()).await.unwrap();
         check(&site).await;
         assert_eq!(rows(&site.database, "SELECT name FROM scim_group").await, ["Legal"]);
         let found = site.accounts.find("acme", &id).await.unwrap().unwrap();

@@ -12,7 +12,7 @@ use platform::{
     directory::Directory,
     registry,
     storage::Storage,
-    store::{TableStore, outbox},
+    store::{self, Resources, outbox},
 };
 use scim_core::{
     event::Event,
@@ -20,15 +20,15 @@ use scim_core::{
     quirks::{Quirks, Tolerance},
     resource::Resource,
     schema::ResourceType,
-    sql::{Dialect, representation},
+    sql::{Dialect, DocumentStore, representation},
     store::{
         Change, CommitError, Deletion, Entry, Expect, Replacement, RequestContext, RequestedAttributes, Scan, Store,
         StoreError, TenantId, Window,
     },
 };
 
-async fn open(place: &Place) -> TableStore {
-    TableStore::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap()
+async fn open(place: &Place) -> Resources {
+    store::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap()
 }
 
 fn resource_type(name: &str) -> Arc<ResourceType> {
@@ -45,7 +45,7 @@ fn user(id: &str, name: &str) -> Change {
 }
 
 /// The ids of the users that satisfy a filter, which the database must evaluate.
-async fn found(store: &TableStore, filter: &str) -> Vec<String> {
+async fn found(store: &Resources, filter: &str) -> Vec<String> {
     let resource_type = resource_type("User");
     let filter: Filter = filter.parse().unwrap();
     let matcher = filter.compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
@@ -80,7 +80,7 @@ async fn processes_that_start_together_make_the_tables_once() {
     // Repeated, since a collision needs luck.
     for place in (0..10).flat_map(|_| databases()) {
         let open = |url: String| {
-            tokio::spawn(async move { TableStore::open(Database::open(&url).await?, &registry()).await.map(drop) })
+            tokio::spawn(async move { store::open(Database::open(&url).await?, &registry()).await.map(drop) })
         };
         let opened: Vec<_> = (0..6).map(|_| open(place.url.clone())).collect();
         for opened in opened {
@@ -178,7 +178,7 @@ async fn texts_of_an_older_fold_are_derived_again() {
 }
 
 /// The total of users in a list without a filter.
-async fn total(store: &TableStore) -> Option<u64> {
+async fn total(store: &Resources) -> Option<u64> {
     let (resource_type, requested) = (resource_type("User"), RequestedAttributes::everything());
     let window = Window::Offset { skip: 0, take: 0 };
     let scan =
@@ -317,6 +317,50 @@ async fn tables_of_every_earlier_version_are_upgraded() {
     }
 }
 
+/// The columns and the indexes of the library's tables in a database.
+async fn described(place: &Place) -> Vec<String> {
+    const TABLES: &str = "('resource', 'unique_key', 'member', 'tally', 'element', 'setting')";
+    let Some(path) = place.url.strip_prefix("sqlite:") else {
+        let (client, connection) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let query = format!(
+            "SELECT concat_ws(' ', table_name, column_name, data_type, collation_name, is_nullable, column_default)
+             FROM information_schema.columns WHERE table_schema = current_schema() AND table_name IN {TABLES}
+             UNION ALL SELECT replace(indexdef, current_schema() || '.', '') FROM pg_indexes
+             WHERE schemaname = current_schema() AND tablename IN {TABLES}
+             UNION ALL SELECT concat_ws(' ', attname, attstorage, attstattarget) FROM pg_attribute
+             WHERE attrelid = to_regclass('resource') AND attnum > 0
+             UNION ALL SELECT reloptions::text FROM pg_class WHERE oid = to_regclass('resource') ORDER BY 1"
+        );
+        return client.query(&query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    };
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let query = format!(
+        "SELECT concat_ws(' ', m.name, p.name, p.type, p.\"notnull\", p.dflt_value, p.pk)
+         FROM sqlite_schema AS m, pragma_table_info(m.name) AS p WHERE m.name IN {TABLES}
+         UNION ALL SELECT concat_ws(' ', m.name, m.tbl_name, i.seqno, i.name)
+         FROM sqlite_schema AS m, pragma_index_info(m.name) AS i WHERE m.type = 'index' AND m.tbl_name IN {TABLES} ORDER BY 1"
+    );
+    let mut prepared = connection.prepare(&query).unwrap();
+    prepared.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// The platform's steps make the same tables as the library, which has no steps for earlier versions.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_are_those_of_the_library() {
+    for (upgraded, made) in databases().into_iter().zip(databases()) {
+        let database = Database::open(&upgraded.url).await.unwrap();
+        let statements = DocumentStore::<()>::migrations(database.dialect());
+        made.run(&statements.join(";"));
+        let tables = described(&made).await;
+        assert!(tables.len() > 30, "{made:?}: {tables:#?}");
+        assert_eq!(described(&upgraded).await, tables, "{upgraded:?}");
+        // A migration that runs again changes nothing.
+        made.run(&statements.join(";"));
+        assert_eq!(described(&made).await, tables, "{made:?}");
+    }
+}
+
 /// An index of PostgreSQL takes no text of more than some 2,700 bytes.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_values_are_unique_too() {
@@ -345,7 +389,7 @@ async fn long_values_are_unique_too() {
 async fn the_outbox_has_each_change() {
     for place in databases() {
         let database = Database::open(&place.url).await.unwrap();
-        let store = TableStore::open(database.clone(), &registry()).await.unwrap();
+        let store = store::open(database.clone(), &registry()).await.unwrap();
         let context = acme().with_actor("okta").with_request_id("r1");
         store.commit(&context, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
         store.commit(&context, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();

@@ -3,28 +3,28 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use scim_core::{
-    resource::Resource,
-    schema::{AttributeId, Registry, ResourceType},
-    sql::{Column, Dialect, Mapping, Statement, Table, representation},
-    store::{CommitError, StoreError},
-};
 use sha2::{Digest, Sha256};
 
-use super::{group_name, indexes, people, statistics, tally};
-use crate::database::{self, Database, OpenError, Session, Work};
-
-/// The format of derived data in the tables: a comparable document is JSONB in SQLite, where triggers write rows after a
-/// change of an array, and uncompressed in the row in PostgreSQL, next to its length; a user is a row of `account`;
-/// unique values are claimed, and the names of groups.
-const FORM: &str = "6";
+use super::{
+    super::{
+        comparable::representation,
+        mapping::{Column, Mapping, Table},
+        statement::{Dialect, Statement},
+    },
+    indexes,
+};
+use crate::{
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
+    store::StoreError,
+};
 
 /// The resource types as represented in the tables.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) resource_types: Vec<KindTable>,
-    /// The rules that the comparable documents depend on.
-    made_with: String,
+    /// The rules that the comparable documents depend on: of comparable text, and of the schemas.
+    pub(super) rules: String,
 }
 
 /// A resource type as represented in the tables.
@@ -54,8 +54,7 @@ impl Tables {
             .map(|resource_type| KindTable::new(resource_type, dialect, "r."))
             .collect();
         let schemas = registry.schemas().map(|schema| format!("{schema:?}")).collect::<Vec<_>>().concat();
-        let made_with = format!("{FORM} {} {}", representation(), hex(&Sha256::digest(schemas)));
-        Self { resource_types, made_with }
+        Self { resource_types, rules: format!("{} {}", representation(), hex(&Sha256::digest(schemas))) }
     }
 
     pub(super) fn find(&self, resource_type: &ResourceType) -> Result<&KindTable, StoreError> {
@@ -130,7 +129,7 @@ impl List {
     }
 }
 
-/// The text as an SQL literal. Only for texts of the program itself.
+/// The text as an SQL literal. Only for texts of the registry and of the library.
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -143,119 +142,32 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A unique value as stored in its column: the value itself, or its digest where the value is too long for an
-/// index.
-pub(crate) fn unique_value(folded: &str) -> String {
+/// A unique value as the table `unique_key` has it: the value itself, or its digest if the value is too long for an index.
+/// `folded` is the [folded](crate::fold::fold) value.
+///
+/// A host whose own rows claim values beside the resources, such as accounts without SCIM, inserts rows into `unique_key`
+/// with this value.
+///
+/// ```
+/// use scim_core::{fold::fold, sql::document_store::unique_value};
+///
+/// assert_eq!(unique_value(&fold("Ann")), "=ann");
+/// assert_eq!(unique_value(&"a".repeat(600)).len(), 65);
+/// ```
+pub fn unique_value(folded: &str) -> String {
     const LONGEST: usize = 512;
     if folded.len() <= LONGEST { format!("={folded}") } else { format!("#{}", hex(&Sha256::digest(folded))) }
 }
 
-/// The replacement of [`unique_value`] for a resource that shares its unique value with another resource because
-/// the fold changed. Both resources keep their value, and no third resource can claim it.
-pub(super) fn shared_value(id: &str, folded: &str) -> String {
+/// The replacement of [`unique_value`] for a resource that shares its unique value with another resource: because the
+/// fold changed, or because the [host allows it](super::Taken::Shared). Both resources keep their value. `id` is the id of
+/// the resource.
+///
+/// ```
+/// assert_eq!(scim_core::sql::document_store::shared_value("7", "ann"), "~1:7=ann");
+/// ```
+pub fn shared_value(id: &str, folded: &str) -> String {
     format!("~{}:{id}{}", id.len(), unique_value(folded))
-}
-
-/// Creates the data that depends on the resource types: indexes, and the comparable documents if other rules made
-/// them.
-pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
-    Ok(database.write_at_start(Prepare(Arc::clone(tables))).await?)
-}
-
-struct Prepare(Arc<Tables>);
-
-impl Work for Prepare {
-    type Output = ();
-
-    async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
-        database::alone(session).await?;
-        for sql in indexes::statements(&self.0, session.dialect()) {
-            let mut statement = Statement::new(session.dialect());
-            session.execute(statement.push(&sql)).await?;
-        }
-        statistics::write(session).await?;
-        let mut query = Statement::new(session.dialect());
-        query.push("SELECT value FROM setting WHERE name = 'comparable'");
-        let found = session.rows(&query).await?.into_iter().next().map(|mut row| row.required_text(0)).transpose()?;
-        if found.as_deref() == Some(&self.0.made_with) {
-            return Ok(());
-        }
-        self.derive_anew(session).await?;
-        let mut record = Statement::new(session.dialect());
-        record.push("INSERT INTO setting (name, value) VALUES ('comparable', ").bind(self.0.made_with.as_str());
-        record.push(") ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-        session.execute(&record).await?;
-        Ok(())
-    }
-}
-
-impl Prepare {
-    /// Rebuilds all comparable documents, unique keys and rows of people, some hundred resources at a time. Other
-    /// writers are locked out meanwhile.
-    async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
-        let mut alone = Statement::new(session.dialect());
-        if session.dialect() == Dialect::Postgres {
-            session.execute(alone.push("LOCK TABLE resource IN SHARE ROW EXCLUSIVE MODE")).await?;
-        }
-        let mut free = Statement::new(session.dialect());
-        session.execute(free.push("DELETE FROM unique_key")).await?;
-        if session.dialect() == Dialect::Sqlite {
-            // The triggers then find each array changed, and write its rows.
-            let mut clear = Statement::new(session.dialect());
-            session.execute(clear.push("UPDATE resource SET comparable = jsonb('{}')")).await?;
-        }
-        for table in &self.0.resource_types {
-            let resource_type = table.mapping.resource_type();
-            let mut last = (String::new(), String::new());
-            loop {
-                let mut query = Statement::new(session.dialect());
-                query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(resource_type.name());
-                query.push(" AND (tenant, id) > (").bind(last.0.as_str()).push(", ").bind(last.1.as_str());
-                query.push(") ORDER BY tenant, id LIMIT 500");
-                let rows = session.rows(&query).await?;
-                if rows.is_empty() {
-                    break;
-                }
-                for mut row in rows {
-                    let (tenant, id, document) = (row.required_text(0)?, row.required_text(1)?, row.required_text(2)?);
-                    let resource =
-                        Resource::from_json(resource_type, document.as_bytes()).map_err(StoreError::backend)?;
-                    let document = table.mapping.document(&resource);
-                    let mut update = Statement::new(session.dialect());
-                    update.push("UPDATE resource SET bytes = ");
-                    update.bind(i64::try_from(document.len()).unwrap_or(i64::MAX)).push(", comparable = ");
-                    comparable(&mut update, document);
-                    update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
-                    session.execute(&update).await?;
-                    people::write(session, &tenant, &resource).await?;
-                    for key in resource.unique_keys().into_iter().chain(group_name::key(&resource)) {
-                        let own = unique_value(&key.folded);
-                        let insert = claim(session.dialect(), &tenant, &resource, key.attribute, own);
-                        if session.execute(&insert).await? == 0 {
-                            let shared = shared_value(&id, &key.folded);
-                            let insert = claim(session.dialect(), &tenant, &resource, key.attribute, shared);
-                            session.execute(&insert).await?;
-                            if group_name::attribute(resource_type) == Some(key.attribute) {
-                                continue;
-                            }
-                            let attribute = resource_type.path(key.attribute);
-                            tracing::error!(
-                                tenant,
-                                id,
-                                attribute,
-                                "another resource has the same unique value since the fold changed: change one of them"
-                            );
-                        }
-                    }
-                    last = (tenant, id);
-                }
-            }
-        }
-        for statement in tally::recount(session.dialect()) {
-            session.execute(&statement).await?;
-        }
-        people::claim_names(session).await
-    }
 }
 
 /// The insertion that claims a unique value; it inserts no row where another resource has the value.

@@ -1,56 +1,67 @@
-//! The number of an organization's resources of a type, the bytes of their comparable documents, and the number of
-//! references: kept up to date by every commit.
+//! The number of a tenant's resources of a type, the bytes of their comparable documents, and the number of references:
+//! kept up to date by every commit.
 //!
 //! Each number is the sum of some parts. A commit adds to one of the parts at its end, so that concurrent commits
 //! rarely wait for each other, and never in a cycle.
 
 use std::collections::BTreeMap;
 
-use scim_core::{
-    sql::{Dialect, Statement},
-    store::{StoreError, TenantId, Version},
+use super::super::{
+    database::{Row, Session},
+    statement::{Dialect, Statement},
 };
+use crate::store::{StoreError, TenantId};
 
-use crate::database::{Row, Session};
+/// The part of a number that a commit changes in PostgreSQL: one of 16. SQLite has one writer at a time.
+const PART: &str = "floor(random() * 16)::bigint";
 
-/// The number of parts of a number in PostgreSQL. SQLite has one writer at a time.
-const PARTS: u8 = 16;
-
-/// The name under which the number of an organization's references is stored, in place of the name of a type.
+/// The name under which the number of a tenant's references is stored, in place of the name of a type.
 const REFERENCES: &str = "";
 
-/// The net change of a commit: by type, the resources and the bytes of their comparable documents.
+/// The net change of a transaction: by type, the resources and the bytes of their comparable documents.
+///
+/// The store keeps the tally for its own commits. A host that deletes rows of resources and references in a transaction
+/// of its own counts them, and writes the balance as its last statement.
+///
+/// ```
+/// use scim_core::{sql::{database::Session, document_store::Balance}, store::{StoreError, TenantId}};
+///
+/// async fn after_deletion<S: Session>(session: &mut S, tenant: &TenantId, bytes: i64) -> Result<(), StoreError> {
+///     let mut balance = Balance::default();
+///     balance.add("Group", -1, -bytes);
+///     balance.add_references(-20);
+///     balance.write(session, tenant).await
+/// }
+/// ```
 #[derive(Debug, Default)]
-pub(super) struct Balance(BTreeMap<Box<str>, (i64, i64)>);
+pub struct Balance(BTreeMap<Box<str>, (i64, i64)>);
 
 impl Balance {
-    /// Adds created resources, or deleted resources (less than 0), and the bytes that were added or removed.
-    pub(super) fn add(&mut self, kind: &str, resources: i64, bytes: i64) {
+    /// Adds created resources, or deleted resources (less than 0), of the type with the name `kind`, and the bytes of
+    /// comparable documents that were added or removed: the column `bytes` of `resource`.
+    pub fn add(&mut self, kind: &str, resources: i64, bytes: i64) {
         let (count, length) = self.0.entry(kind.into()).or_default();
         *count = count.saturating_add(resources);
         *length = length.saturating_add(bytes);
     }
 
     /// Adds new references, or removed references (less than 0).
-    pub(super) fn add_references(&mut self, references: i64) {
+    pub fn add_references(&mut self, references: i64) {
         self.add(REFERENCES, references, 0);
     }
 
-    /// Adds the balance to the numbers of an organization. `random` chooses the part.
-    pub(super) async fn write<S: Session>(
-        &self,
-        session: &mut S,
-        tenant: &TenantId,
-        random: &Version,
-    ) -> Result<(), StoreError> {
-        let part = match session.dialect() {
-            Dialect::Sqlite => 0,
-            _ => random.as_str().bytes().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte)) % PARTS,
-        };
+    /// Adds the balance to the numbers of a tenant. Other commits wait for these rows until this transaction ends, so
+    /// this is the last statement of a transaction.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot execute a statement.
+    pub async fn write<S: Session>(&self, session: &mut S, tenant: &TenantId) -> Result<(), StoreError> {
+        let part = if session.dialect() == Dialect::Sqlite { "0" } else { PART };
         for (kind, (resources, bytes)) in self.0.iter().filter(|(_, change)| **change != (0, 0)) {
             let mut update = Statement::new(session.dialect());
             update.push("INSERT INTO tally (tenant, kind, part, resources, bytes) VALUES (").bind(tenant.as_str());
-            update.push(", ").bind(&**kind).push(", ").bind(i64::from(part));
+            update.push(", ").bind(&**kind).push(", ").push(part);
             update.push(", ").bind(*resources).push(", ").bind(*bytes);
             update.push(
                 ") ON CONFLICT (tenant, kind, part) DO UPDATE SET resources = tally.resources + excluded.resources, \
@@ -62,14 +73,22 @@ impl Balance {
     }
 }
 
-/// The query for the number of an organization's resources of a type.
-pub(crate) fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
+/// The query for the number of a tenant's resources of the type with the name `kind`: a row with a whole number.
+///
+/// ```
+/// use scim_core::{sql::{Dialect, document_store::total}, store::TenantId};
+///
+/// let query = total(Dialect::Sqlite, &TenantId::new("acme")?, "User");
+/// assert!(query.text().contains("FROM tally"));
+/// # Ok::<(), scim_core::store::InvalidTenantId>(())
+/// ```
+pub fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
     let mut query = Statement::new(dialect);
     write_total(&mut query, tenant, kind);
     query
 }
 
-/// Adds the query for the number of an organization's resources of a type.
+/// Adds the query for the number of a tenant's resources of a type.
 pub(super) fn write_total(query: &mut Statement, tenant: &TenantId, kind: &str) {
     query.push("SELECT COALESCE(SUM(resources), 0)");
     if query.dialect() == Dialect::Postgres {
@@ -78,13 +97,13 @@ pub(super) fn write_total(query: &mut Statement, tenant: &TenantId, kind: &str) 
     query.push(" FROM tally WHERE tenant = ").bind(tenant.as_str()).push(" AND kind = ").bind(kind);
 }
 
-/// The size of an organization's resources of a type.
+/// The size of a tenant's resources of a type.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
     pub(super) resources: u64,
     /// The bytes of the comparable documents.
     pub(super) bytes: u64,
-    /// The number of references of all resources of the organization.
+    /// The number of references of all resources of the tenant.
     pub(super) references: u64,
 }
 

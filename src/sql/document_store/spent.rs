@@ -1,22 +1,15 @@
-//! The cost of one request in the database, as far as only the database knows it: written rows, and lists that are
+//! The cost of a request in the database, as far as only the database knows this cost: written rows, and lists that are
 //! read and written again.
 //!
 //! The core charges a write by the size of its resource. A database pays more: an index entry for each value, a
 //! row for each reference. A single operation is always completed, whatever it costs; a bulk request ends when its
 //! operations have cost more than a request may.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use scim_core::{
-    resource::Resource,
-    sql::{Dialect, Statement},
-    value::Value,
+use super::super::{
+    database::{DatabaseError, Rows, Session},
+    statement::{Dialect, Statement},
 };
-
-use crate::database::{DatabaseError, Rows, Session};
-
-/// The maximum number of units of a request; a unit is some 0.1 µs.
-const MOST: u64 = 10_000_000;
+use crate::{resource::Resource, value::Value};
 
 /// Units of a row that a statement writes or deletes.
 const ROW: u64 = 300;
@@ -40,37 +33,9 @@ const BYTES: u64 = 3;
 /// Bytes of a document whose reading costs a unit.
 const READ: usize = 10;
 
-/// The cost of one request so far. The context of the request holds it in
-/// [`RequestNotes`](crate::provisioning::RequestNotes).
-#[derive(Debug, Default)]
-pub struct Spent {
-    units: AtomicU64,
-    has_written: AtomicBool,
-}
-
-impl Spent {
-    /// Adds the cost of a resource that was read, by the bytes of its document and of its lists.
-    pub(super) fn read(&self, document: usize, lists: usize) {
-        let units = (document / READ).saturating_add(lists);
-        self.units.fetch_add(u64::try_from(units).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// Whether the request may read one more resource.
-    pub(super) fn may_read(&self) -> bool {
-        self.units.load(Ordering::Relaxed) < MOST
-    }
-
-    /// Adds the cost of a commit.
-    pub(super) fn write(&self, units: u64) {
-        self.units.fetch_add(units, Ordering::Relaxed);
-        self.has_written.store(true, Ordering::Relaxed);
-    }
-
-    /// The units that the next commit may cost before it must end; `None` if it must not begin.
-    pub(super) fn left(&self) -> Option<u64> {
-        let left = MOST.saturating_sub(self.units.load(Ordering::Relaxed));
-        (left > 0 || !self.has_written.load(Ordering::Relaxed)).then_some(left)
-    }
+/// The units of a resource that was read, by the bytes of its document and of its lists.
+pub(super) fn of_read(document: usize, lists: usize) -> u64 {
+    u64::try_from((document / READ).saturating_add(lists)).unwrap_or(u64::MAX)
 }
 
 /// A session that counts the changed rows of its statements.
@@ -89,6 +54,11 @@ impl<'a, S: Session> Counted<'a, S> {
     pub(super) fn new(session: &'a mut S) -> Self {
         let units = if session.dialect() == Dialect::Sqlite { 0 } else { COMMIT };
         Self { session, units }
+    }
+
+    /// Adds the cost of rows that a query has written.
+    pub(super) fn count_rows(&mut self, rows: usize) {
+        self.spend(u64::try_from(rows).unwrap_or(u64::MAX).saturating_mul(ROW));
     }
 
     /// Adds units.

@@ -4,20 +4,21 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use scim_core::{
-    patch::ValueEdit,
-    resource::value_json,
-    schema::ResourceType,
-    sql::{Dialect, Statement},
-    store::{StoreError, TenantId},
-    value::{Object, Text, Value},
-};
-
 use super::{
+    super::{
+        database::{Row, Session},
+        statement::{Dialect, Statement, array_of},
+    },
     spent::{Counted, of_added_references},
     tables::List,
 };
-use crate::database::{Row, Session};
+use crate::{
+    patch::ValueEdit,
+    resource::value_json,
+    schema::ResourceType,
+    store::{StoreError, TenantId},
+    value::{Object, Text, Value},
+};
 
 /// The maximum number of values that an edit removes without naming them.
 const MOST_CLEARED: i64 = 200_000;
@@ -33,26 +34,7 @@ fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<It
     };
 }
 
-/// Adds a look-up for each id, whose columns are those of `r`; the look-up refers to the id as `e.id`. This is for
-/// PostgreSQL: with an array it reads all rows of the tenant as long as it has no statistics. The limit, with
-/// which the look-up ends, keeps PostgreSQL from turning the look-ups into a join.
-pub(super) fn look_up_each<'a>(
-    query: &mut Statement,
-    ids: impl IntoIterator<Item = &'a str>,
-    look_up: impl FnOnce(&mut Statement),
-) {
-    query.push(" FROM jsonb_array_elements_text(").bind(array_of(ids));
-    query.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
-    look_up(query);
-    query.push(") AS r");
-}
-
-/// The ids as one parameter, a JSON array.
-pub(crate) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
-    // No resource has an id that PostgreSQL cannot store as text.
-    array(&ids.into_iter().filter(|id| !id.contains('\0')).collect::<Vec<_>>())
-}
-
+/// The values as one parameter, a JSON array.
 fn array<T: serde::Serialize>(values: &[T]) -> String {
     // Serializing text, or arrays of text, cannot fail.
     serde_json::to_string(values).unwrap_or_default()
@@ -81,7 +63,7 @@ fn look_up_types<'a>(
         return query;
     }
     query.push("SELECT r.id, r.kind");
-    look_up_each(&mut query, ids, |query| {
+    query.look_up_each(ids, |query| {
         query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str());
         query.push(" AND id = e.id COLLATE \"C\" LIMIT 1").push(lock);
     });
@@ -141,7 +123,7 @@ impl Held<'_> {
             return delete;
         }
         delete.push(" AND place = ANY (ARRAY (SELECT r.place");
-        look_up_each(&mut delete, values, |query| {
+        delete.look_up_each(values, |query| {
             self.write_rows(query, "SELECT place FROM member");
             query.push(" AND value = e.id COLLATE \"C\" LIMIT 1");
         });
@@ -235,7 +217,7 @@ impl Held<'_> {
         } else {
             query = Statement::new(session.dialect());
             query.push("SELECT r.value");
-            look_up_each(&mut query, values, |query| {
+            query.look_up_each(values, |query| {
                 self.write_rows(query, "SELECT value FROM member");
                 query.push(" AND value = e.id COLLATE \"C\" LIMIT 1");
             });

@@ -6,23 +6,24 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use scim_core::{
-    filter::{Comparand, Condition, Operator},
-    resource::Resource,
-    schema::{AttributeId, Relation, ResourceType},
-    sql::{Dialect, Statement},
-    store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
-    value::{Object, Value},
-};
-
 use serde_json::value::RawValue;
 
 use super::{
-    references::look_up_each,
+    super::{
+        database::Row,
+        statement::{Dialect, Statement},
+    },
+    read::Choice,
     tables::{KindTable, List},
     tally,
 };
-use crate::database::{Choice, Row};
+use crate::{
+    filter::{Comparand, Condition, Operator},
+    resource::Resource,
+    schema::{AttributeId, Relation, ResourceType},
+    store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
+    value::{Object, Value},
+};
 
 /// The queries of a page.
 pub(super) struct Queries {
@@ -130,7 +131,7 @@ impl Select<'_> {
             return query;
         }
         query.push("SELECT r.*");
-        look_up_each(&mut query, ids.iter().copied(), |query| {
+        query.look_up_each(ids.iter().copied(), |query| {
             self.write_resources(query, context, requested);
             query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1");
         });

@@ -2,37 +2,39 @@
 
 use std::sync::Arc;
 
-use scim_core::{
-    event::Event,
-    resource::{Resource, UniqueKey},
-    schema::{AttributeId, ResourceType},
-    sql::{Dialect, Statement, comparable as comparable_text},
-    store::{
-        Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, TenantId, Version,
-    },
-    value::{Object, Value},
-};
-use uuid::Uuid;
-
 use super::{
-    group_name, outbox, people,
+    super::{
+        comparable::comparable as comparable_text,
+        database::{Session, Work},
+        statement::{Dialect, Statement},
+    },
+    hooks::{DocumentHooks, Taken},
     references::Held,
     spent::Counted,
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
     tally::Balance,
 };
-use crate::database::{Session, Work, optional};
+use crate::{
+    event::Event,
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, ResourceType},
+    store::{
+        Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, TenantId, Version,
+    },
+    value::{Object, Value},
+};
 
 /// A batch to be written.
-pub(super) struct Commit {
+pub(super) struct Commit<H> {
     pub(super) tables: Arc<Tables>,
+    pub(super) hooks: Arc<H>,
     pub(super) context: RequestContext,
     pub(super) batch: Vec<Change>,
     /// The units that the batch may cost, not counting its last change.
     pub(super) room: u64,
 }
 
-impl Work for Commit {
+impl<H: DocumentHooks> Work for Commit<H> {
     /// The results of the changes, and the units that the batch has cost.
     type Output = (Vec<ChangeOutcome>, u64);
 
@@ -54,16 +56,15 @@ impl Work for Commit {
                 Change::Replace(Replacement { entry, before, .. }) => session.count(&entry.resource, Some(&**before)),
                 _ => {}
             }
+            self.hooks.before(session, &self.context, change).await.map_err(failed)?;
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
             if let Some(event) = Event::of(&self.context, change, &done) {
-                let insert = outbox::insert(session.dialect(), &event);
-                session.execute(&insert).await.map_err(|error| failed(error.into()))?;
-                people::follow(session, change, &done, &event).await.map_err(failed)?;
+                self.hooks.after(session, &self.context, change, &done, &event).await.map_err(failed)?;
             }
             all.push(done);
         }
         // Last, so that other commits wait for these rows as briefly as possible.
-        balance.write(session, self.context.tenant(), &new_version()?).await?;
+        balance.write(session, self.context.tenant()).await?;
         Ok((all, session.units))
     }
 }
@@ -75,9 +76,11 @@ struct Locked {
     places: i64,
     /// The size of the comparable document.
     bytes: i64,
+    /// A new version, which no process has issued before.
+    next: Version,
 }
 
-impl Commit {
+impl<H: DocumentHooks> Commit<H> {
     async fn apply<S: Session>(
         &self,
         session: &mut Counted<'_, S>,
@@ -85,23 +88,21 @@ impl Commit {
         balance: &mut Balance,
     ) -> Result<ChangeOutcome, StoreError> {
         let table = self.tables.find(change.resource_type())?;
-        let version = new_version()?;
-        match change {
-            Change::Create(entry) => self.create(session, table, entry, &version, balance).await?,
+        let version = match change {
+            Change::Create(entry) => self.create(session, table, entry, balance).await?,
             Change::Replace(Replacement { entry, .. }) => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
-                self.replace(session, table, entry, &version, &locked, balance).await?;
+                self.replace(session, table, entry, &locked, balance).await?;
+                locked.next
             }
             Change::Delete(_) => {
                 let locked = self.lock(session, change, "UPDATE").await?;
                 balance.add(change.resource_type().name(), -1, locked.bytes.saturating_neg());
-                self.delete(session, change.id(), &version, balance).await?;
+                self.delete(session, change.id(), &locked.next, balance).await?;
                 return Ok(ChangeOutcome::deleted());
             }
-            Change::EditValues(edit) => return self.edit(session, change, edit, &version, balance).await,
-            // The library may add changes in a later version.
-            _ => return Err(StoreError::backend("a change that this store does not know")),
-        }
+            Change::EditValues(edit) => return self.edit(session, table, change, edit, balance).await,
+        };
         Ok(ChangeOutcome::written(version))
     }
 
@@ -109,13 +110,13 @@ impl Commit {
     async fn edit<S: Session>(
         &self,
         session: &mut Counted<'_, S>,
+        table: &KindTable,
         change: &Change,
         ListEdit { resource_type, id, attribute, edit, modified, .. }: &ListEdit,
-        version: &Version,
         balance: &mut Balance,
     ) -> Result<ChangeOutcome, StoreError> {
         let locked = self.lock(session, change, "NO KEY UPDATE").await?;
-        let list = self.tables.find(resource_type)?.list(*attribute)?;
+        let list = table.list(*attribute)?;
         let mut held = Held { tenant: self.context.tenant(), resource_type, holder: id, list, next: locked.places };
         let effect = held.edit(session, edit).await?;
         if effect.is_empty() {
@@ -125,19 +126,20 @@ impl Commit {
         // The clocks of several machines differ; the modification time of a resource must not go backward.
         let modified = modified_text(resource_type, &Value::DateTime(*modified)).max(locked.modified);
         let mut update = Statement::new(session.dialect());
-        update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
+        update.push("UPDATE resource SET version = ").bind(locked.next.as_str()).push(", modified = ");
         optional(&mut update, modified.as_deref());
         update.push(", places = ").bind(held.next);
         self.of_resource(&mut update, id);
         session.execute(&update).await?;
-        Ok(ChangeOutcome::written(version.clone()).with_edit(effect))
+        Ok(ChangeOutcome::written(locked.next).with_edit(effect))
     }
 
     /// Finds the row of the resource, checks the precondition of the change, and locks the row until the commit.
     /// SQLite has only one writer at a time and needs no lock.
     async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
-        query.push("SELECT version, modified, places, bytes FROM resource");
+        query.push("SELECT version, modified, places, bytes, ").push(session.dialect().random_text());
+        query.push(" FROM resource");
         self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.resource_type().name());
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
@@ -151,6 +153,7 @@ impl Commit {
             modified: row.text(1)?,
             places: row.required_integer(2)?,
             bytes: row.required_integer(3)?,
+            next: Version::new(row.required_text(4)?).map_err(StoreError::backend)?,
         };
         change.check(Some(&locked.version))?;
         Ok(locked)
@@ -161,9 +164,8 @@ impl Commit {
         session: &mut Counted<'_, S>,
         table: &KindTable,
         entry: &Entry,
-        version: &Version,
         balance: &mut Balance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Version, StoreError> {
         let resource = &*entry.resource;
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
@@ -172,17 +174,19 @@ impl Commit {
         insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, bytes, document, comparable) ");
         insert.push("VALUES (");
         insert.bind(self.context.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
-        insert.bind(resource.resource_type().name()).push(", ").bind(version.as_str()).push(", ");
+        insert.bind(resource.resource_type().name()).push(", ").push(session.dialect().random_text()).push(", ");
         optional(&mut insert, modified_of(resource).as_deref());
         insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
         insert.bind(document).push(", ");
         comparable(&mut insert, comparable_document);
-        insert.push(") ON CONFLICT DO NOTHING");
-        if session.execute(&insert).await? == 0 {
+        insert.push(") ON CONFLICT DO NOTHING RETURNING version");
+        let Some(mut row) = session.rows(&insert).await?.pop() else {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
-        }
-        self.claim(session, resource, &keys(entry)).await?;
-        self.set_lists(session, table, entry, 0, balance).await
+        };
+        session.count_rows(1);
+        self.claim(session, resource, &self.keys(entry)).await?;
+        self.set_lists(session, table, entry, 0, balance).await?;
+        Version::new(row.required_text(0)?).map_err(StoreError::backend)
     }
 
     async fn replace<S: Session>(
@@ -190,7 +194,6 @@ impl Commit {
         session: &mut Counted<'_, S>,
         table: &KindTable,
         entry: &Entry,
-        version: &Version,
         locked: &Locked,
         balance: &mut Balance,
     ) -> Result<(), StoreError> {
@@ -198,9 +201,9 @@ impl Commit {
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
         balance.add(resource.resource_type().name(), 0, bytes.saturating_sub(locked.bytes));
-        self.keep_keys(session, resource, &keys(entry)).await?;
+        self.keep_keys(session, resource, &self.keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
-        update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
+        update.push("UPDATE resource SET version = ").bind(locked.next.as_str()).push(", modified = ");
         optional(&mut update, modified_of(resource).as_deref());
         update.push(", places = ").bind(places.saturating_add(room(table, resource)));
         update.push(", bytes = ").bind(bytes).push(", document = ").bind(document).push(", comparable = ");
@@ -289,9 +292,7 @@ impl Commit {
             if session.execute(&insert).await? > 0 {
                 continue;
             }
-            let is_group_name = group_name::attribute(resource.resource_type()) == Some(key.attribute);
-            if !is_group_name || group_name::is_unique(session, self.context.tenant()).await? {
-                people::tell_conflict(session, &self.context, resource, key).await?;
+            if self.hooks.taken(session, &self.context, resource, key).await? == Taken::Refused {
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
             let value = shared_value(resource.id(), &key.folded);
@@ -332,20 +333,23 @@ impl Commit {
         self.claim(session, resource, &new).await
     }
 
+    /// The values that the resource claims: those that its type declares unique, and those that the host adds.
+    fn keys(&self, entry: &Entry) -> Vec<UniqueKey> {
+        entry.unique.iter().cloned().chain(self.hooks.claims(&entry.resource)).collect()
+    }
+
     /// Ends a statement with the condition for the row of a resource.
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.context.tenant().as_str()).push(" AND id = ").bind(id)
     }
 }
 
-/// The values that the resource claims: those that its type declares unique, and the name of a group.
-fn keys(entry: &Entry) -> Vec<UniqueKey> {
-    entry.unique.iter().cloned().chain(group_name::key(&entry.resource)).collect()
-}
-
-/// A random version, which no process has issued before, without a counter that all writes would wait for.
-fn new_version() -> Result<Version, StoreError> {
-    Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)
+/// Binds the text, or writes NULL if it is `None`.
+fn optional(statement: &mut Statement, text: Option<&str>) {
+    match text {
+        Some(text) => statement.bind(text),
+        None => statement.push("NULL"),
+    };
 }
 
 fn elements(resource: &Resource, list: AttributeId) -> &[Value] {

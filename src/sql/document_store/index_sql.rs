@@ -1,51 +1,13 @@
-//! The indexes of the attributes by which identity providers and administrators look up resources.
-//!
-//! An attribute's index serves all types that have an attribute of that name. In PostgreSQL one additional index
-//! has all values of all documents. SQLite has no index of arrays: there, triggers write the values of some arrays
-//! to rows.
+//! The statements that create the indexes, and the triggers that keep the rows of `element` in SQLite.
 
-use scim_core::{
-    schema::{AttributeId, AttributeType, ResourceType},
-    sql::{Dialect, Mapping},
+use super::{
+    super::{mapping::Mapping, statement::Dialect},
+    indexes::{elements, keys},
+    tables::{Tables, literal},
 };
+use crate::schema::{AttributeId, ResourceType};
 
-use super::tables::{Tables, literal};
-
-/// The attributes by which resources are looked up, searched by prefix, or sorted.
-const NAMES: &[&str] = &["userName", "displayName"];
-
-/// Attributes of extensions by which resources are looked up in SQLite. PostgreSQL has one index for `eq` on all
-/// attributes.
-const EXTENDED: &[&str] = &["employeeNumber"];
-
-/// Multi-valued attributes whose values are looked up.
-const LISTS: &[&str] = &["emails"];
-
-/// The attributes of a type with a separate index. `externalId` has an index because clients look up resources by
-/// it before they create them.
-pub(super) fn keys(resource_type: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
-    let named = NAMES.iter().filter_map(|name| resource_type.child(AttributeId::ROOT, name));
-    let extensions = resource_type.extensions().iter().filter(|_| dialect == Dialect::Sqlite);
-    let extended = extensions
-        .flat_map(|extension| EXTENDED.iter().filter_map(|name| resource_type.child(extension.attribute(), name)));
-    let mut keys: Vec<AttributeId> = resource_type.unique_attributes().to_vec();
-    for attribute in named.chain([AttributeId::EXTERNAL_ID]).chain(extended) {
-        if !keys.contains(&attribute) {
-            keys.push(attribute);
-        }
-    }
-    keys
-}
-
-/// The multi-valued attributes of a type whose values are rows in SQLite, with their sub-attribute `value`.
-pub(super) fn elements(resource_type: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
-    let lists = LISTS.iter().filter_map(|name| resource_type.child(AttributeId::ROOT, name));
-    let lists = lists.filter(|list| resource_type.attribute(*list).is_multi_valued());
-    let lists = lists.filter(|list| resource_type.attribute(*list).data_type() == AttributeType::Complex);
-    lists.filter_map(|list| Some((list, resource_type.child(list, "value")?))).collect()
-}
-
-/// The statements that create the missing indexes, and remove the indexes of earlier versions of the program.
+/// The statements that create the missing indexes, and remove the indexes of earlier versions of the store.
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for table in &tables.resource_types {
@@ -53,7 +15,8 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
         let bare = Mapping::documents(resource_type, "id", "comparable").with_indexed(keys(resource_type, dialect));
         for attribute in keys(resource_type, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
-            let name = resource_type.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+            let name =
+                resource_type.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_ascii_lowercase();
             for sql in [
                 format!("DROP INDEX IF EXISTS resource_{name}"),
                 format!("CREATE INDEX IF NOT EXISTS resource_by_{name} ON resource (tenant, kind, ({key}), id)"),

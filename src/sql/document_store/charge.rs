@@ -5,15 +5,22 @@
 //! is some 0.1 µs of this work. Where an index finds the resources that a filter selects, their number is counted
 //! first.
 
-use scim_core::{
+use super::{
+    super::{
+        database::{Database, Reads, Rows, Shape},
+        scalar::SEARCHED_BYTES,
+        statement::{Dialect, Statement},
+    },
+    indexes,
+    read::Reading,
+    select::Select,
+    tally::Extent,
+};
+use crate::{
     filter::{Comparand, Condition, Operator},
     schema::{AttributeId, ResourceType},
-    sql::{Dialect, SEARCHED_BYTES, Statement},
     store::{RequestContext, Scan, StoreError},
 };
-
-use super::{TableStore, indexes, select::Select, tally::Extent};
-use crate::database::{Reading, Reads, Rows, Shape};
 
 /// Units of a look-up by an index.
 const LOOK_UP: u64 = 30;
@@ -32,7 +39,7 @@ const BYTES: (u64, u64) = (256, 64);
 /// Bytes of documents that sorting processes per unit: each value is read out of its document, and kept.
 const SORTED: u64 = 12;
 
-/// Bytes of rows that a page reads per unit: the database sends them, and the platform parses the documents.
+/// Bytes of rows that a page reads per unit: the database sends them, and the store parses the documents.
 const READ: u64 = 8;
 
 /// Bytes of a document without long values.
@@ -60,37 +67,38 @@ const COUNTED: usize = 4;
 /// A search that costs less than this fraction of the request's remaining budget is not counted first.
 const CHEAP: u64 = 16;
 
-impl TableStore {
-    /// Charges a scan.
-    pub(super) async fn charge_scan(
-        &self,
-        context: &RequestContext,
-        scan: &Scan<'_>,
-        select: &Select<'_>,
-    ) -> Result<(), StoreError> {
-        let Some(work) = context.work() else { return Ok(()) };
-        if scan.filter.is_empty() && select.is_in_order(scan) {
-            return Ok(());
-        }
-        let extent = Extent::query(self.database.dialect(), context.tenant(), scan.resource_type.name());
-        let extent = Extent::of(self.database.look_up(vec![extent]).await?.into_iter().flatten().collect())?;
-        let price = Price::new(select, scan, extent);
-        let units = price.of(price.selected);
-        if units <= work.left() / CHEAP {
-            return context.charge(units);
-        }
-        let Some(finding) = price.finding(work.left() / CHEAP) else { return context.charge(units) };
-        // The count stops at the number of resources that the request can pay for.
-        let most = work.left() / price.of(1).max(1) + 1;
-        let mut count = Statement::new(self.database.dialect());
-        select.count_up_to(&mut count, context, finding, most)?;
-        let owner = Some(context.tenant().clone());
-        let (queries, keep) = (vec![count], Rows::default());
-        let counting = Reading { queries, last: None, lane: Reads::Searches, owner, shape: Shape::Client, keep };
-        let found = self.database.run(counting).await?.rows.into_iter().flatten().next();
-        let found = found.map(|row| row.required_integer(0)).transpose()?.unwrap_or_default();
-        context.charge(price.of(u64::try_from(found).unwrap_or_default()))
+/// Charges a scan.
+///
+/// # Errors
+///
+/// [`StoreError::TooMany`] when the request cannot pay for the scan; the scan must then not begin.
+pub(super) async fn charge_scan<D: Database>(
+    database: &D,
+    context: &RequestContext,
+    scan: &Scan<'_>,
+    select: &Select<'_>,
+) -> Result<(), StoreError> {
+    let Some(work) = context.work() else { return Ok(()) };
+    if scan.filter.is_empty() && select.is_in_order(scan) {
+        return Ok(());
     }
+    let extent = Extent::query(select.dialect, context.tenant(), scan.resource_type.name());
+    let found = Reading::of(extent, None, Rows::default()).run(database).await?;
+    let price = Price::new(select, scan, Extent::of(found.rows.into_iter().flatten().collect())?);
+    let units = price.of(price.selected);
+    if units <= work.left() / CHEAP {
+        return context.charge(units);
+    }
+    let Some(finding) = price.finding(work.left() / CHEAP) else { return context.charge(units) };
+    // The count stops at the number of resources that the request can pay for.
+    let most = work.left() / price.of(1).max(1) + 1;
+    let mut count = Statement::new(select.dialect);
+    select.count_up_to(&mut count, context, finding, most)?;
+    let counting = Reading::of(count, Some(context.tenant()), Rows::default());
+    let counting = Reading { reads: Reads::Searches, shape: Shape::Client, ..counting };
+    let found = counting.run(database).await?.rows.into_iter().flatten().next();
+    let found = found.map(|row| row.required_integer(0)).transpose()?.unwrap_or_default();
+    context.charge(price.of(u64::try_from(found).unwrap_or_default()))
 }
 
 /// Charges the rows of a page that has been read. A walk of all resources ends when the request has no work left for the
