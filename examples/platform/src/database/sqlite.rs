@@ -106,32 +106,40 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Adds the rows of a query. A query with a client's shape is prepared for this use only.
-fn rows(connection: &Connection, query: &Statement, shape: Shape, rows: Rows) -> Result<Rows, Fault> {
+///
+/// `bytes` is the most text that the rows may have before any of them is shortened.
+fn rows(connection: &Connection, query: &Statement, shape: Shape, rows: Rows, bytes: usize) -> Result<Rows, Fault> {
     match shape {
-        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, rows),
-        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, rows),
+        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, rows, bytes),
+        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, rows, bytes),
     }
 }
 
-fn rows_of(prepared: &mut rusqlite::Statement<'_>, query: &Statement, mut kept: Rows) -> Result<Rows, Fault> {
+fn rows_of(
+    prepared: &mut rusqlite::Statement<'_>,
+    query: &Statement,
+    mut kept: Rows,
+    mut bytes: usize,
+) -> Result<Rows, Fault> {
     let columns = prepared.column_count();
     let mut rows = prepared.query(params_from_iter(values(query)))?;
     while let Some(row) = rows.next()? {
-        let cell = |column| {
+        let mut cell = |column| {
             let value = row.get_ref(column)?;
             let unexpected = |cause| rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), cause);
             match value {
                 ValueRef::Null => Ok(Cell::Null),
                 ValueRef::Integer(number) => Ok(Cell::Integer(number)),
-                ValueRef::Text(text) => match String::from_utf8(text.to_vec()) {
-                    Ok(text) => Ok(Cell::Text(text)),
-                    Err(error) => Err(unexpected(error.into())),
-                },
-                ValueRef::Real(_) | ValueRef::Blob(_) => Err(unexpected("expected text or a number".into())),
+                ValueRef::Text(text) => {
+                    bytes = bytes.checked_sub(text.len()).ok_or(Fault::Row(DatabaseError::TooMany))?;
+                    let text = String::from_utf8(text.to_vec()).map_err(|error| unexpected(error.into()))?;
+                    Ok(Cell::Text(text))
+                }
+                ValueRef::Real(_) | ValueRef::Blob(_) => Err(unexpected("expected text or a number".into()).into()),
             }
         };
         // SQLite has not computed the rows after this one.
-        if !kept.add(Row::new((0..columns).map(cell).collect::<rusqlite::Result<_>>()?))? {
+        if !kept.add(Row::new((0..columns).map(&mut cell).collect::<Result<_, Fault>>()?))? {
             break;
         }
     }

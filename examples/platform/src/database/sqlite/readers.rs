@@ -1,8 +1,12 @@
 //! Connections that read: some for look-ups, some for searches, opened on demand.
+//!
+//! A look-up takes some microseconds, and a hand-over to another thread takes ten times as long. So a look-up first runs
+//! on the thread of its caller, within bounds that take a fraction of a millisecond. If the look-up needs more, or has to
+//! wait for another process, the look-up starts again on a thread for blocking work.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -14,7 +18,7 @@ use scim_core::{
     store::{CommitError, StoreError},
 };
 
-use super::{Fault, Files, connect, failure, rows};
+use super::{Fault, Files, PATIENCE, connect, failure, rows};
 use crate::database::{
     DatabaseError, Deadlines, Reads, Rows, Session, Shape, Work, lane::Lane, tell_plan, tells_plans,
 };
@@ -22,6 +26,9 @@ use crate::database::{
 /// The number of instructions of SQLite's virtual machine between two checks of the clock: some microseconds of
 /// work.
 const INSTRUCTIONS: i32 = 4_000;
+
+/// The bytes of text that a look-up reads on the thread of its caller.
+const AT_ONCE: usize = 64 << 10;
 
 /// The number of concurrent searches, and the number for one organization. A search that scans occupies a core.
 const SEARCHES: (usize, usize) = (4, 2);
@@ -71,6 +78,9 @@ impl Readers {
 
     pub(super) async fn read<W: Work>(self: Arc<Self>, work: W) -> Result<W::Output, CommitError> {
         let turn = self.of(work.reads()).lane.turn(work.tenant()).await?;
+        if let Some(done) = self.read_at_once(&work) {
+            return done;
+        }
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let readers = Arc::clone(&self);
@@ -89,10 +99,26 @@ impl Readers {
         }
     }
 
+    /// Runs a single look-up on this thread. `None` if the look-up has to run on another thread: its connection is not
+    /// open yet, or the look-up would occupy this thread for too long. Any other failure is found again there.
+    fn read_at_once<W: Work>(&self, work: &W) -> Option<Result<W::Output, CommitError>> {
+        if work.reads() != Reads::LookUps || work.shape() != Shape::Own || !work.is_single() {
+            return None;
+        }
+        let mut connection = self.look_ups.idle().pop()?;
+        // Without a timeout, the connection does not wait for another process.
+        connection.busy_timeout(Duration::ZERO).ok()?;
+        let mut reader = Reader::new(&mut connection, work, Bound::Instructions);
+        let done = reader.run(work);
+        let has_failed = reader.has_failed;
+        connection.busy_timeout(PATIENCE).ok()?;
+        self.look_ups.idle().push(connection);
+        if has_failed { None } else { Some(done) }
+    }
+
     fn read_now<W: Work>(&self, work: &W, abandoned: Arc<AtomicBool>) -> Result<W::Output, CommitError> {
         let connections = self.of(work.reads());
-        let idle = || connections.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let reused = idle().pop();
+        let reused = connections.idle().pop();
         let mut connection = if let Some(connection) = reused {
             connection
         } else {
@@ -100,15 +126,29 @@ impl Readers {
             self.files.check()?;
             connect(self.files.path(), false).map_err(failure)?
         };
-        let (lane, shape, deadline) = (work.reads(), work.shape(), connections.deadline);
-        let mut reader = Reader { connection: &mut connection, lane, shape, deadline, abandoned, has_failed: false };
+        let mut reader = Reader::new(&mut connection, work, Bound::Time { deadline: connections.deadline, abandoned });
         let done = reader.run(work);
         // A failed connection is not reused: it may be the cause.
         if !reader.has_failed {
-            idle().push(connection);
+            connections.idle().push(connection);
         }
         done
     }
+}
+
+impl Connections {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bound on a query.
+#[derive(Clone)]
+enum Bound {
+    /// [`INSTRUCTIONS`] instructions, and [`AT_ONCE`] bytes.
+    Instructions,
+    /// The time that the query may take, and whether its caller has left.
+    Time { deadline: Duration, abandoned: Arc<AtomicBool> },
 }
 
 /// A connection that reads.
@@ -116,11 +156,15 @@ struct Reader<'a> {
     connection: &'a mut Connection,
     lane: Reads,
     shape: Shape,
-    /// The time that a query may take.
-    deadline: Duration,
-    abandoned: Arc<AtomicBool>,
+    bound: Bound,
     /// Whether a statement failed.
     has_failed: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new<W: Work>(connection: &'a mut Connection, work: &W, bound: Bound) -> Self {
+        Self { connection, lane: work.reads(), shape: work.shape(), bound, has_failed: false }
+    }
 }
 
 impl Reader<'_> {
@@ -144,10 +188,16 @@ impl Reader<'_> {
         })
     }
 
-    /// Does something within the time for a query.
+    /// Does something within the bound of a query.
     fn bounded<T>(&mut self, work: impl FnOnce(&Connection, Shape) -> Result<T, Fault>) -> Result<T, DatabaseError> {
-        let (deadline, abandoned) = (Instant::now() + self.deadline, Arc::clone(&self.abandoned));
-        let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
+        let (is_due, deadline): (Box<dyn FnMut() -> bool + Send>, _) = match &self.bound {
+            Bound::Instructions => (Box::new(|| true), None),
+            Bound::Time { deadline, abandoned } => {
+                let (deadline, abandoned) = (Instant::now() + *deadline, Arc::clone(abandoned));
+                let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
+                (Box::new(is_due), Some(deadline))
+            }
+        };
         let done = self.connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(Fault::from);
         let done = done.and_then(|()| work(self.connection, self.shape));
         let done = done.and_then(|done| {
@@ -174,10 +224,12 @@ impl Session for Reader<'_> {
     async fn query(&mut self, query: &Statement, found: Rows) -> Result<Rows, DatabaseError> {
         if tells_plans() {
             let explained = query.explained();
-            let plan = self.bounded(|connection, _| rows(connection, &explained, Shape::Client, Rows::default()))?;
+            let plan =
+                self.bounded(|connection, _| rows(connection, &explained, Shape::Client, Rows::default(), usize::MAX))?;
             tell_plan(query, plan).map_err(|error| DatabaseError::Other(error.into()))?;
         }
-        self.bounded(|connection, shape| rows(connection, query, shape, found))
+        let bytes = if matches!(self.bound, Bound::Instructions) { AT_ONCE } else { usize::MAX };
+        self.bounded(|connection, shape| rows(connection, query, shape, found, bytes))
     }
 
     async fn execute(&mut self, _: &Statement) -> Result<u64, DatabaseError> {
@@ -186,10 +238,79 @@ impl Session for Reader<'_> {
 }
 
 /// The error for an interrupted query.
-fn too_long(lane: Reads, deadline: Instant, error: rusqlite::Error) -> DatabaseError {
+fn too_long(lane: Reads, deadline: Option<Instant>, error: rusqlite::Error) -> DatabaseError {
     match lane {
         // A retry of the search would take as long.
-        Reads::Searches if Instant::now() >= deadline => DatabaseError::TooMany,
-        _ => DatabaseError::Unavailable { retry_after: Some(super::PATIENCE), source: error.into() },
+        Reads::Searches if deadline.is_some_and(|deadline| Instant::now() >= deadline) => DatabaseError::TooMany,
+        _ => DatabaseError::Unavailable { retry_after: Some(PATIENCE), source: error.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::{self, ThreadId};
+
+    use super::*;
+    use crate::database::{Database, Row};
+
+    /// Runs a query, and notes the thread.
+    struct Noted {
+        sql: &'static str,
+        reads: Reads,
+        shape: Shape,
+    }
+
+    impl Work for Noted {
+        type Output = (Vec<Row>, ThreadId);
+
+        fn reads(&self) -> Reads {
+            self.reads
+        }
+
+        fn shape(&self) -> Shape {
+            self.shape
+        }
+
+        fn is_single(&self) -> bool {
+            true
+        }
+
+        async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
+            let mut query = Statement::new(Dialect::Sqlite);
+            Ok((session.rows(query.push(self.sql)).await?, thread::current().id()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_short_look_up_runs_on_the_thread_of_its_caller() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("look_ups.db").display());
+        let database = Database::open(&url).await.unwrap();
+        let counted =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n";
+        let long = "SELECT hex(zeroblob(100000)) AS text";
+        for (sql, reads, shape, stays) in [
+            // The first look-up opens a connection.
+            ("SELECT 7", Reads::LookUps, Shape::Own, false),
+            ("SELECT 7", Reads::LookUps, Shape::Own, true),
+            (counted, Reads::LookUps, Shape::Own, false),
+            (long, Reads::LookUps, Shape::Own, false),
+            ("SELECT 7", Reads::Searches, Shape::Own, false),
+            ("SELECT 7", Reads::LookUps, Shape::Client, false),
+            ("SELECT 7", Reads::LookUps, Shape::Own, true),
+        ] {
+            let (mut rows, place) = database.read(Noted { sql, reads, shape }).await.unwrap();
+            assert_eq!(place == thread::current().id(), stays, "{sql}, {reads:?}, {shape:?}");
+            let mut row = rows.pop().unwrap();
+            match sql {
+                "SELECT 7" => assert_eq!(row.required_integer(0).unwrap(), 7),
+                sql if sql == counted => assert_eq!(row.required_integer(0).unwrap(), 100_000),
+                _ => assert_eq!(row.required_text(0).unwrap().len(), 200_000),
+            }
+            assert!(rows.is_empty());
+        }
+        let failed =
+            database.read(Noted { sql: "SELECT 7 FROM missing", reads: Reads::LookUps, shape: Shape::Own }).await;
+        assert!(failed.is_err(), "an error of the database stays an error");
     }
 }

@@ -168,7 +168,7 @@ impl Session for SqliteSession<'_> {
     }
 
     async fn query(&mut self, query: &Statement, found: Rows) -> Result<Rows, DatabaseError> {
-        Ok(rows(self.0, query, Shape::Own, found)?)
+        Ok(rows(self.0, query, Shape::Own, found, usize::MAX)?)
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
