@@ -17,7 +17,10 @@
 //!   of its own.
 //! - The SQL contains no conversion that could fail: an error would fail the whole statement.
 //!
-//! # A store
+//! Two complete stores consist of these parts: a [`TableStore`] on a host's own tables, and a [`DocumentStore`] with tables
+//! of its own.
+//!
+//! # A store of your own
 //!
 //! A table of resources, each with its JSON and its [comparable document](Mapping::document):
 //!
@@ -75,6 +78,8 @@
 mod alternatives;
 mod comparable;
 mod condition;
+mod cost;
+mod counted;
 pub mod database;
 pub mod document_store;
 mod hooks;

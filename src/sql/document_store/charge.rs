@@ -7,8 +7,11 @@
 
 use super::{
     super::{
+        cost::{
+            APART, FETCHED, FETCHED_LIST, LISTED, LOOK_UP, NARROW, ORDERED, PLAIN, Place, SEARCHED, SERVED, SINGULAR,
+            TERM, UNNESTED, look_ups_of, looks_up, searched,
+        },
         database::{Database, Reads, Rows, Shape},
-        scalar::SEARCHED_BYTES,
         statement::{Dialect, Statement},
     },
     indexes,
@@ -17,52 +20,17 @@ use super::{
     tally::Extent,
 };
 use crate::{
-    filter::{Comparand, Condition, Operator},
-    schema::{AttributeId, ResourceType},
+    filter::Condition,
+    schema::AttributeId,
     store::{RequestContext, Scan, StoreError},
 };
-
-/// Units of a look-up by an index.
-const LOOK_UP: u64 = 30;
-
-/// Units of a term for each resource, regardless of its size.
-const TERM: u64 = 4;
-
-/// Additional units of a term on a list of values in PostgreSQL, for each resource. PostgreSQL makes a table of the
-/// values, and frees its kilobyte only at the end of the query.
-const UNNESTED: u64 = 56;
-
-/// Bytes of documents that a term processes per unit: on a singular attribute, and on a list, whose values it
-/// compares.
-const BYTES: (u64, u64) = (256, 64);
-
-/// Bytes of documents that sorting processes per unit: each value is read out of its document, and kept.
-const SORTED: u64 = 12;
 
 /// Bytes of rows that a page reads per unit: the database sends them, and the store parses the documents.
 const READ: u64 = 8;
 
-/// Bytes of a document without long values.
-const PLAIN: u64 = 1_500;
-
-/// Bytes of long values that PostgreSQL fetches per unit: for terms on singular attributes, and for a term on a list,
-/// whose values it copies.
-const FETCHED: (u64, u64) = (48, 16);
-
-/// The maximum number of times that PostgreSQL fetches a long document for a condition that an index serves, and for
-/// any other condition. With more terms it fetches the document once.
-const FOUND: u64 = 12;
-const APART: u64 = 3;
-
-/// Bytes of long values times bytes of a `co`, per unit. PostgreSQL may compare the text at each position of a value.
-const SEARCHED: u64 = 100;
-
 /// Units of a term on a reference list, for each reference: in SQLite, and in PostgreSQL, which joins the references of
 /// all resources.
 const REFERENCE: (u64, u64) = (4, 10);
-
-/// The maximum number of terms of a condition whose resources are counted first.
-const COUNTED: usize = 4;
 
 /// A search that costs less than this fraction of the request's remaining budget is not counted first.
 const CHEAP: u64 = 16;
@@ -140,7 +108,7 @@ impl<'a> Price<'a> {
                     } else {
                         // No two look-ups find the same value.
                         let all = price.extent.resources;
-                        price.look_ups += queries * (price.of_term(attribute, all) + price.long(all) / FETCHED.0);
+                        price.look_ups += queries * (price.of_term(attribute, all) + price.long(all) / FETCHED);
                     }
                 }
                 _ => price.evaluated.push(condition),
@@ -153,7 +121,7 @@ impl<'a> Price<'a> {
     /// condition. The count of a range of texts may read every resource, and must cost no more than `cheap`.
     fn finding(&self, cheap: u64) -> Option<&'a Condition> {
         let is_counted = |condition: &Condition| {
-            condition.attributes().len() <= COUNTED
+            condition.attributes().len() <= NARROW
                 && self.select.finds(condition)
                 && (self.select.finds_few(condition) || self.of_condition(condition, self.extent.resources) <= cheap)
         };
@@ -164,7 +132,7 @@ impl<'a> Price<'a> {
     fn of(&self, resources: u64) -> u64 {
         let each = self.evaluated.iter().map(|condition| self.of_condition(condition, resources));
         let each = each.fold(0, u64::saturating_add);
-        let sorting = if self.is_sorted { self.passed(resources, SORTED) + resources * TERM } else { 0 };
+        let sorting = if self.is_sorted { self.passed(resources, ORDERED) + resources * TERM } else { 0 };
         each.saturating_mul(self.queries).saturating_add(sorting).saturating_add(self.look_ups)
     }
 
@@ -176,20 +144,20 @@ impl<'a> Price<'a> {
         let terms = condition.attributes().into_iter();
         let terms = terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add);
         let long = self.long(resources);
-        let fetched = (long / FETCHED.0).saturating_mul(self.fetches(condition));
-        terms.saturating_add(fetched).saturating_add(long.saturating_mul(searched(condition)) / SEARCHED)
+        let fetched = (long / FETCHED).saturating_mul(self.fetches(condition));
+        terms.saturating_add(fetched).saturating_add(long.saturating_mul(searched_by(condition)) / SEARCHED)
     }
 
     /// The number of times that PostgreSQL fetches a long document for the terms on singular attributes: twice for a
     /// term that an index serves, for the key of the index and for the value.
     fn fetches(&self, condition: &Condition) -> u64 {
         let resource_type = self.select.resource_type;
-        let terms = condition.attributes().into_iter().map(|attribute| match place_of(resource_type, attribute) {
-            List::None if !is_in_row(attribute) => 1 + u64::from(self.keys.contains(&attribute)),
+        let terms = condition.attributes().into_iter().map(|attribute| match Place::of(resource_type, attribute) {
+            Place::Single if !is_in_row(attribute) => 1 + u64::from(self.keys.contains(&attribute)),
             _ => 0,
         });
         let fetches = terms.sum();
-        let apart = if self.select.finds(condition) { FOUND } else { APART };
+        let apart = if self.select.finds(condition) { SERVED } else { APART };
         if fetches > apart { 1 } else { fetches }
     }
 
@@ -203,18 +171,18 @@ impl<'a> Price<'a> {
 
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
         let resource_type = self.select.resource_type;
-        let units = match place_of(resource_type, attribute) {
+        let units = match Place::of(resource_type, attribute) {
             _ if is_in_row(attribute) => 0,
-            List::References => {
+            Place::References(_) => {
                 let each = if self.select.dialect == Dialect::Postgres { REFERENCE.1 } else { REFERENCE.0 };
                 self.share(self.extent.references, resources).saturating_mul(each)
             }
-            List::Values => {
+            Place::Values => {
                 let unnested = if self.select.dialect == Dialect::Postgres { UNNESTED } else { 0 };
-                let long = self.long(resources) / FETCHED.1;
-                self.passed(resources, BYTES.1).saturating_add(resources.saturating_mul(unnested)).saturating_add(long)
+                let long = self.long(resources) / FETCHED_LIST;
+                self.passed(resources, LISTED).saturating_add(resources.saturating_mul(unnested)).saturating_add(long)
             }
-            List::None => self.passed(resources, BYTES.0),
+            Place::Single => self.passed(resources, SINGULAR),
         };
         units.saturating_add(resources.saturating_mul(TERM))
     }
@@ -237,73 +205,18 @@ fn is_in_row(attribute: AttributeId) -> bool {
 }
 
 /// The bytes of all texts that the database searches by `co`.
-fn searched(condition: &Condition) -> u64 {
+fn searched_by(condition: &Condition) -> u64 {
     match condition {
-        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().map(searched).sum(),
-        Condition::Not(condition) | Condition::Element { condition, .. } => searched(condition),
-        Condition::Compare(comparison) if comparison.operator() == Operator::Co => match comparison.operand() {
-            Comparand::Exact(text) | Comparand::Folded(text) => {
-                u64::try_from(text.len().min(SEARCHED_BYTES)).unwrap_or(u64::MAX)
-            }
-            _ => 0,
-        },
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().map(searched_by).sum(),
+        Condition::Not(condition) | Condition::Element { condition, .. } => searched_by(condition),
+        Condition::Compare(comparison) => searched(comparison),
         _ => 0,
     }
 }
 
-/// Whether the database looks the values up. Each database estimates many look-ups to cost more than a walk of the
-/// type, and then compares every resource with each value. PostgreSQL assumes that the index of all values finds one
-/// document in a hundred. Ids are an exception: SQLite compares a resource with all of them at once.
+/// Whether the database looks the values up.
 fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
-    const MOST: u64 = 512;
-    const CONTAINED: u64 = 8;
-    let has_key = || {
+    looks_up(attribute, number, || {
         select.dialect == Dialect::Sqlite || indexes::keys(select.resource_type, select.dialect).contains(&attribute)
-    };
-    attribute == AttributeId::ID || number <= CONTAINED || (number <= MOST && has_key())
-}
-
-/// Where an attribute is: outside lists, in a list of values, or in a reference list.
-enum List {
-    None,
-    Values,
-    /// The values are rows.
-    References,
-}
-
-fn place_of(resource_type: &ResourceType, attribute: AttributeId) -> List {
-    let mut part = attribute;
-    while part != AttributeId::ROOT {
-        if resource_type.is_reference_list(part) {
-            return List::References;
-        }
-        if resource_type.attribute(part).is_multi_valued() {
-            return List::Values;
-        }
-        part = resource_type.parent(part);
-    }
-    List::None
-}
-
-/// The attribute that a condition compares by `eq`, and the number of values, which all differ; `None` for any
-/// other condition.
-fn look_ups_of(condition: &Condition) -> Option<(AttributeId, u64)> {
-    let alternatives = match condition {
-        Condition::Any(any) => any.as_slice(),
-        condition => std::slice::from_ref(condition),
-    };
-    let mut attributes = alternatives.iter().map(|alternative| match alternative {
-        Condition::Compare(comparison) if comparison.operator() == Operator::Eq => match comparison.operand() {
-            Comparand::Exact(text) | Comparand::Folded(text) => Some((comparison.attribute(), text.as_str())),
-            _ => None,
-        },
-        _ => None,
-    });
-    let attributes = attributes.by_ref().collect::<Option<Vec<_>>>()?;
-    let (attribute, _) = *attributes.first()?;
-    let mut texts: Vec<&str> = attributes.iter().map(|(_, text)| *text).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let differ = texts.len() == attributes.len() && attributes.iter().all(|(other, _)| *other == attribute);
-    differ.then(|| u64::try_from(texts.len()).map(|number| (attribute, number)).ok())?
+    })
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     super::{
         comparable::comparable as comparable_text,
+        counted::Counted,
         database::{Session, Work},
         statement::{Dialect, Statement},
     },
     hooks::{DocumentHooks, Taken},
     references::Held,
-    spent::Counted,
+    spent::{of_commit, of_written, rates},
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
     tally::Balance,
 };
@@ -43,7 +44,9 @@ impl<H: DocumentHooks> Work for Commit<H> {
     }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<ChangeOutcome>, u64), CommitError> {
-        let session = &mut Counted::new(session);
+        let dialect = session.dialect();
+        let session = &mut Counted::new(session, rates(dialect));
+        session.spend(of_commit(dialect));
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
         for (index, change) in self.batch.iter().enumerate() {
@@ -52,8 +55,10 @@ impl<H: DocumentHooks> Work for Commit<H> {
                 return Err(failed(StoreError::TooMany));
             }
             match change {
-                Change::Create(entry) => session.count(&entry.resource, None),
-                Change::Replace(Replacement { entry, before, .. }) => session.count(&entry.resource, Some(&**before)),
+                Change::Create(entry) => session.spend(of_written(dialect, &entry.resource, None)),
+                Change::Replace(Replacement { entry, before, .. }) => {
+                    session.spend(of_written(dialect, &entry.resource, Some(&**before)));
+                }
                 _ => {}
             }
             self.hooks.before(session, &self.context, change).await.map_err(failed)?;
@@ -183,7 +188,7 @@ impl<H: DocumentHooks> Commit<H> {
         let Some(mut row) = session.rows(&insert).await?.pop() else {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         };
-        session.count_rows(1);
+        session.count_written(1);
         self.claim(session, resource, &self.keys(entry)).await?;
         self.set_lists(session, table, entry, 0, balance).await?;
         Version::new(row.required_text(0)?).map_err(StoreError::backend)

@@ -6,10 +6,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     super::{
+        counted::Counted,
         database::{Row, Session},
         statement::{Dialect, Statement, array_of},
     },
-    spent::{Counted, of_added_references},
+    spent::of_added_references,
     tables::List,
 };
 use crate::{

@@ -6,8 +6,7 @@ use super::{
     edits::Held,
     forget,
     insertion::Failure,
-    remove,
-    spent::Counted,
+    remove, spent,
     tables::{Tables, TypeTable},
     write::{self, Locked},
 };
@@ -15,6 +14,7 @@ use crate::{
     event::Event,
     schema::AttributeId,
     sql::{
+        counted::Counted,
         database::{Session, Work},
         hooks::Hooks,
         statement::Param,
@@ -41,7 +41,8 @@ impl<H: Hooks> Work for Commit<H> {
     }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ChangeOutcome>, CommitError> {
-        let session = &mut Counted::new(session);
+        let rates = spent::rates(session.dialect());
+        let session = &mut Counted::new(session, rates);
         let mut all = Vec::with_capacity(self.batch.len());
         for (index, change) in self.batch.iter().enumerate() {
             let before = session.units;

@@ -6,20 +6,18 @@
 use super::{
     filters::is_comparable,
     tables::TypeTable,
-    terms::{Rate, Terms, look_ups_of},
+    terms::{Rate, Terms},
 };
 use crate::{
     resource::Sort,
     schema::AttributeId,
     sql::{
+        cost::{LOOK_UP, NARROW, ORDERED, PLAIN, look_ups_of, looks_up as looks_up_values},
         layout::{Form, Lens},
         statement::Dialect,
     },
     store::{Scan, Window},
 };
-
-/// Units of a look-up by an index, and of each row that an index finds.
-const LOOK_UP: u64 = 30;
 
 /// Units of a row that a query reads in the order of the table or of the ids.
 const WALKED: u64 = 4;
@@ -39,22 +37,8 @@ const SORTED: u64 = 10;
 /// Units of a term on a list of references, for each reference.
 const REFERENCE: u64 = 20;
 
-/// Bytes of the sort key's document or column per unit: each value is read, kept and compared.
-const ORDERED: u64 = 12;
-
 /// Bytes of documents per unit that SQLite copies while it sorts rows.
 const COPIED: u64 = 64;
-
-/// Bytes of a document without long values.
-const PLAIN: u64 = 1_500;
-
-/// The maximum number of terms of a condition, apart from look-ups, whose rows an index is expected to find.
-const NARROW: usize = 4;
-
-/// The maximum number of values of an attribute that the databases look up: by an index of the attribute, and by the
-/// index of all values of documents. For more values the databases compare each row with each value.
-const LOOKED_UP: u64 = 512;
-const CONTAINED: u64 = 8;
 
 /// The bytes of a column of all rows, and the units for them.
 pub(super) struct Bytes {
@@ -165,12 +149,11 @@ fn served(table: &TypeTable, scan: &Scan<'_>) -> Option<Served> {
 
 /// Whether the database looks up this number of values of an attribute.
 fn looks_up(table: &TypeTable, attribute: AttributeId, number: u64) -> bool {
-    let has_key = || {
+    looks_up_values(attribute, number, || {
         table.dialect == Dialect::Sqlite
             || table.has_indexed_column(attribute)
             || table.parts.searched.contains(&attribute)
-    };
-    attribute == AttributeId::ID || number <= CONTAINED || (number <= LOOKED_UP && has_key())
+    })
 }
 
 /// The columns whose bytes the scan processes. `copies` if SQLite sorts the rows, and thereby copies their documents.

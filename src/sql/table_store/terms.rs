@@ -1,41 +1,22 @@
 //! The terms of a filter by the place of their values: in columns, in documents, in lists of references.
 //!
-//! The units agree with measurements of both databases. A term reads its value out of a column or a document, for each
-//! row.
+//! A term reads its value out of a column or a document, for each row.
 
 use super::tables::TypeTable;
 use crate::{
-    filter::{Comparand, Comparison, Condition, Operator},
+    filter::Condition,
     schema::{AttributeId, AttributeType},
-    sql::{scalar::SEARCHED_BYTES, statement::Dialect},
+    sql::{
+        cost::{
+            APART, FETCHED, FETCHED_LIST, LISTED, Place, SEARCHED, SERVED, SINGULAR, TERM, UNNESTED, look_ups_of,
+            searched,
+        },
+        statement::Dialect,
+    },
 };
-
-/// Units of a term for each row, whatever the length of the value.
-const TERM: u64 = 4;
 
 /// The number of alternatives by `eq` on one attribute that a unit compares with a value, which is read once.
 const ALTERNATIVES: u64 = 4;
-
-/// Additional units of a term on a list of values in PostgreSQL, for each row. PostgreSQL makes a table of the values,
-/// and frees its kilobyte only at the end of the query.
-const UNNESTED: u64 = 56;
-
-/// Bytes that a term processes per unit: of a singular value, and of a list, whose values it compares.
-const SINGULAR: u64 = 256;
-const LISTED: u64 = 64;
-
-/// Bytes of long documents that PostgreSQL fetches per unit: for terms on singular attributes, and for a term on a
-/// list, whose values it copies.
-const FETCHED: u64 = 48;
-const FETCHED_LIST: u64 = 16;
-
-/// The maximum number of times that PostgreSQL fetches a long document for a condition that an index serves, and for
-/// any other condition. With more terms it fetches the document once.
-const SERVED: u64 = 12;
-const APART: u64 = 3;
-
-/// Bytes of long values times bytes of a `co`, per unit: a database may compare the text at each position of a value.
-const SEARCHED: u64 = 100;
 
 /// Units for each byte: for all bytes, and additionally for the bytes of long documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,13 +71,6 @@ pub(super) struct Terms {
     pub(super) columns: Vec<(AttributeId, Rate)>,
     /// The number of terms on each list of references.
     pub(super) lists: Vec<(AttributeId, u64)>,
-}
-
-/// The place of an attribute: outside lists, in a list of values, or in a list of references.
-enum Place {
-    Single,
-    Values,
-    References(AttributeId),
 }
 
 impl Terms {
@@ -189,7 +163,7 @@ impl Counter<'_> {
     fn term(&mut self, attribute: AttributeId, times: u64, searched: u64, in_element: bool) {
         let is_postgres = self.table.dialect == Dialect::Postgres;
         self.terms.each = self.terms.each.saturating_add(TERM.saturating_mul(times));
-        let place = self.place(attribute);
+        let place = Place::of(&self.table.resource_type, attribute);
         if let Place::References(list) = place {
             self.terms.add_list(list, times);
             return;
@@ -213,21 +187,6 @@ impl Counter<'_> {
         self.terms.document = self.terms.document.plus(rate);
     }
 
-    fn place(&self, attribute: AttributeId) -> Place {
-        let resource_type = &self.table.resource_type;
-        let mut part = attribute;
-        while part != AttributeId::ROOT {
-            if resource_type.is_reference_list(part) {
-                return Place::References(part);
-            }
-            if resource_type.attribute(part).is_multi_valued() {
-                return Place::Values;
-            }
-            part = resource_type.parent(part);
-        }
-        Place::Single
-    }
-
     /// The number of values that decide whether an attribute is present.
     fn leaves(&self, attribute: AttributeId) -> u64 {
         let resource_type = &self.table.resource_type;
@@ -236,37 +195,4 @@ impl Counter<'_> {
         }
         resource_type.children(attribute).iter().map(|part| self.leaves(*part)).sum::<u64>().max(1)
     }
-}
-
-/// The bytes of a text that the database searches by `co`; 0 for any other comparison.
-fn searched(comparison: &Comparison) -> u64 {
-    match comparison.operand() {
-        Comparand::Exact(text) | Comparand::Folded(text) if comparison.operator() == Operator::Co => {
-            u64::try_from(text.len().min(SEARCHED_BYTES)).unwrap_or(u64::MAX)
-        }
-        _ => 0,
-    }
-}
-
-/// The attribute that a condition compares by `eq`, and the number of values, which all differ; `None` for any
-/// other condition.
-pub(super) fn look_ups_of(condition: &Condition) -> Option<(AttributeId, u64)> {
-    let alternatives = match condition {
-        Condition::Any(any) => any.as_slice(),
-        condition => std::slice::from_ref(condition),
-    };
-    let named = alternatives.iter().map(|alternative| match alternative {
-        Condition::Compare(comparison) if comparison.operator() == Operator::Eq => match comparison.operand() {
-            Comparand::Exact(text) | Comparand::Folded(text) => Some((comparison.attribute(), text.as_str())),
-            _ => None,
-        },
-        _ => None,
-    });
-    let named = named.collect::<Option<Vec<_>>>()?;
-    let (attribute, _) = *named.first()?;
-    let mut texts: Vec<&str> = named.iter().map(|(_, text)| *text).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let differ = texts.len() == named.len() && named.iter().all(|(other, _)| *other == attribute);
-    differ.then(|| u64::try_from(texts.len()).map(|number| (attribute, number)).ok())?
 }
