@@ -2,7 +2,7 @@
 //!
 //! A resource is a row with its JSON. The values of its reference lists, such as the members of a group, are
 //! separate rows, and so are its unique values: the cost of a change depends on the change. All access is SQL by
-//! way of [`Statement`](super::Statement); only the host's [`Database`] knows which of the two databases runs it.
+//! way of [`Statement`]; only the host's [`Database`] knows which of the two databases runs it.
 //!
 //! `tables` describes the rows, and `migration`, `index_sql` and `prepare` make them. `select` and `read` have the queries,
 //! and `commit` and `references` the changes. `charge` charges a scan before the scan begins, by the numbers that `tally`
