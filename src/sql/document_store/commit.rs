@@ -1,4 +1,4 @@
-//! A batch of changes as one transaction: the preconditions of each change, its writes, and its event.
+//! A batch of changes as one transaction: the preconditions of each change, its writes, and the hooks of the host.
 
 use std::sync::Arc;
 
