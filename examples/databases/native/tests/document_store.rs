@@ -34,7 +34,11 @@ const OUTBOX: &str = "CREATE TABLE outbox (tenant text NOT NULL, number INTEGER 
 /// A database with the tables of the store and of the host.
 #[derive(Clone)]
 enum Host {
-    Sqlite(Sqlite, Arc<tempfile::TempDir>),
+    /// The last copy removes the folder.
+    Sqlite {
+        database: Sqlite,
+        _folder: Arc<tempfile::TempDir>,
+    },
     Postgres(Postgres, String),
 }
 
@@ -43,7 +47,8 @@ impl Host {
     async fn fresh(dialect: Dialect, name: &str) -> Result<Option<Self>, Anything> {
         let host = if dialect == Dialect::Sqlite {
             let folder = tempfile::tempdir()?;
-            Self::Sqlite(Sqlite::open(&folder.path().join("host.db"), 2)?, Arc::new(folder))
+            let database = Sqlite::open(&folder.path().join("host.db"), 2)?;
+            Self::Sqlite { database, _folder: Arc::new(folder) }
         } else {
             let Some((pool, schema)) = fresh_schema(name).await? else { return Ok(None) };
             Self::Postgres(Postgres(pool), schema)
@@ -57,7 +62,7 @@ impl Host {
 
     async fn execute(&self, sql: &str) -> Result<(), Anything> {
         match self {
-            Self::Sqlite(sqlite, _) => sqlite.execute_batch(sql)?,
+            Self::Sqlite { database, .. } => database.execute_batch(sql)?,
             Self::Postgres(postgres, _) => postgres.0.get().await?.batch_execute(sql).await?,
         }
         Ok(())
@@ -69,7 +74,7 @@ impl Host {
 
     async fn remove(&self) -> Result<(), Anything> {
         match self {
-            Self::Sqlite(..) => Ok(()),
+            Self::Sqlite { .. } => Ok(()),
             Self::Postgres(_, schema) => self.execute(&format!("DROP SCHEMA {schema} CASCADE")).await,
         }
     }
@@ -78,21 +83,21 @@ impl Host {
 impl Database for Host {
     fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(sqlite, _) => sqlite.dialect(),
+            Self::Sqlite { database, .. } => database.dialect(),
             Self::Postgres(postgres, _) => postgres.dialect(),
         }
     }
 
     async fn read<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match self {
-            Self::Sqlite(sqlite, _) => sqlite.read(work).await,
+            Self::Sqlite { database, .. } => database.read(work).await,
             Self::Postgres(postgres, _) => postgres.read(work).await,
         }
     }
 
     async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match self {
-            Self::Sqlite(sqlite, _) => sqlite.write(work).await,
+            Self::Sqlite { database, .. } => database.write(work).await,
             Self::Postgres(postgres, _) => postgres.write(work).await,
         }
     }
