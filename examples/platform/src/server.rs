@@ -114,8 +114,8 @@ pub fn router(
     };
     let scim = Router::new()
         .fallback(move |request: Request| providers.clone().answer(request))
-        // The first layer of a tuple is the outermost. A request copies the route once for each call of `layer`, with
-        // all layers below.
+        // The first layer of a tuple is the outermost. Each call of `layer` adds one copy of the route, with all its inner
+        // layers, to every request.
         .layer((
             middleware::from_fn_with_state(Arc::clone(&gate), admission::admit),
             middleware::from_fn_with_state(reading, bodies::collect),

@@ -107,7 +107,7 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Adds the rows of a query. A query with a client's shape is prepared for this use only.
 ///
-/// `bytes` is the most text that the rows may have before any of them is shortened.
+/// Fails with [`TooMany`](DatabaseError::TooMany) if the query yields more than `bytes` bytes of text.
 fn rows(connection: &Connection, query: &Statement, shape: Shape, rows: Rows, bytes: usize) -> Result<Rows, Fault> {
     match shape {
         Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, rows, bytes),
@@ -151,6 +151,18 @@ fn rows_of(
 enum Fault {
     Sqlite(rusqlite::Error),
     Row(DatabaseError),
+}
+
+impl Fault {
+    /// Whether the query reached a bound, or met the lock of another process: the connection works.
+    fn is_of_bound(&self) -> bool {
+        const OF_BOUND: [ErrorCode; 4] =
+            [ErrorCode::OperationInterrupted, ErrorCode::TooBig, ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked];
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| OF_BOUND.contains(&code)),
+            Self::Row(error) => matches!(error, DatabaseError::TooMany),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Fault {

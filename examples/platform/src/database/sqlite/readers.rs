@@ -1,8 +1,9 @@
 //! Connections that read: some for look-ups, some for searches, opened on demand.
 //!
 //! A look-up takes some microseconds, and a hand-over to another thread takes ten times as long. So a look-up first runs
-//! on the thread of its caller, within bounds that take a fraction of a millisecond. If the look-up needs more, or has to
-//! wait for another process, the look-up starts again on a thread for blocking work.
+//! on the thread of its caller, within bounds on its instructions and its text. If the look-up needs more, or has to wait
+//! for another process, the look-up starts again on a thread for blocking work. The bounds do not count the pages that the
+//! system has to read from the disk.
 
 use std::{
     sync::{
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, limits::Limit};
 use scim_core::{
     sql::{Dialect, Statement, database::run_blocking},
     store::{CommitError, StoreError},
@@ -23,12 +24,12 @@ use crate::database::{
     DatabaseError, Deadlines, Reads, Rows, Session, Shape, Work, lane::Lane, tell_plan, tells_plans,
 };
 
-/// The number of instructions of SQLite's virtual machine between two checks of the clock: some microseconds of
-/// work.
+/// The number of instructions of SQLite's virtual machine between two checks: some microseconds of work. A prepared
+/// statement counts its instructions in all its runs, so the first check in a run can come at any time.
 const INSTRUCTIONS: i32 = 4_000;
 
-/// The bytes of text that a look-up reads on the thread of its caller.
-const AT_ONCE: usize = 64 << 10;
+/// The maximum number of bytes of a text, and of all texts, that a look-up reads on the thread of its caller.
+const AT_ONCE: u16 = 60_000;
 
 /// The number of concurrent searches, and the number for one organization. A search that scans occupies a core.
 const SEARCHES: (usize, usize) = (4, 2);
@@ -99,21 +100,27 @@ impl Readers {
         }
     }
 
-    /// Runs a single look-up on this thread. `None` if the look-up has to run on another thread: its connection is not
-    /// open yet, or the look-up would occupy this thread for too long. Any other failure is found again there.
+    /// Runs a single look-up on this thread. `None` if the look-up has to run on another thread: no connection is idle,
+    /// or the look-up would occupy this thread for too long. After any other failure, the look-up runs again on the other
+    /// thread, which reports the failure.
     fn read_at_once<W: Work>(&self, work: &W) -> Option<Result<W::Output, CommitError>> {
-        if work.reads() != Reads::LookUps || work.shape() != Shape::Own || !work.is_single() {
+        let is_short = work.reads() == Reads::LookUps && work.shape() == Shape::Own && work.is_single();
+        if !is_short || tells_plans() {
             return None;
         }
         let mut connection = self.look_ups.idle().pop()?;
-        // Without a timeout, the connection does not wait for another process.
+        // Without a timeout, the connection does not wait for another process. SQLite fetches no text beyond the limit.
         connection.busy_timeout(Duration::ZERO).ok()?;
+        let longest = connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::from(AT_ONCE)).ok()?;
         let mut reader = Reader::new(&mut connection, work, Bound::Instructions);
         let done = reader.run(work);
-        let has_failed = reader.has_failed;
+        let end = reader.end;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).ok()?;
         connection.busy_timeout(PATIENCE).ok()?;
-        self.look_ups.idle().push(connection);
-        if has_failed { None } else { Some(done) }
+        if end != End::Failed {
+            self.look_ups.idle().push(connection);
+        }
+        (end == End::Done).then_some(done)
     }
 
     fn read_now<W: Work>(&self, work: &W, abandoned: Arc<AtomicBool>) -> Result<W::Output, CommitError> {
@@ -129,7 +136,7 @@ impl Readers {
         let mut reader = Reader::new(&mut connection, work, Bound::Time { deadline: connections.deadline, abandoned });
         let done = reader.run(work);
         // A failed connection is not reused: it may be the cause.
-        if !reader.has_failed {
+        if reader.end == End::Done {
             connections.idle().push(connection);
         }
         done
@@ -143,12 +150,21 @@ impl Connections {
 }
 
 /// The bound on a query.
-#[derive(Clone)]
 enum Bound {
-    /// [`INSTRUCTIONS`] instructions, and [`AT_ONCE`] bytes.
+    /// At most twice [`INSTRUCTIONS`] instructions, and [`AT_ONCE`] bytes.
     Instructions,
     /// The time that the query may take, and whether its caller has left.
     Time { deadline: Duration, abandoned: Arc<AtomicBool> },
+}
+
+/// The end of the statements so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// A statement reached its bound, or met the lock of another process. The connection works.
+    Stopped,
+    /// A statement failed.
+    Failed,
 }
 
 /// A connection that reads.
@@ -157,13 +173,12 @@ struct Reader<'a> {
     lane: Reads,
     shape: Shape,
     bound: Bound,
-    /// Whether a statement failed.
-    has_failed: bool,
+    end: End,
 }
 
 impl<'a> Reader<'a> {
     fn new<W: Work>(connection: &'a mut Connection, work: &W, bound: Bound) -> Self {
-        Self { connection, lane: work.reads(), shape: work.shape(), bound, has_failed: false }
+        Self { connection, lane: work.reads(), shape: work.shape(), bound, end: End::Done }
     }
 }
 
@@ -175,7 +190,7 @@ impl Reader<'_> {
         }
         self.batch("BEGIN")?;
         let done = run_blocking(work, self);
-        if !self.has_failed {
+        if self.end == End::Done {
             self.batch("ROLLBACK")?;
         }
         done
@@ -183,7 +198,7 @@ impl Reader<'_> {
 
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.connection.execute_batch(sql).map_err(|error| {
-            self.has_failed = true;
+            self.end = End::Failed;
             failure(error)
         })
     }
@@ -191,7 +206,14 @@ impl Reader<'_> {
     /// Does something within the bound of a query.
     fn bounded<T>(&mut self, work: impl FnOnce(&Connection, Shape) -> Result<T, Fault>) -> Result<T, DatabaseError> {
         let (is_due, deadline): (Box<dyn FnMut() -> bool + Send>, _) = match &self.bound {
-            Bound::Instructions => (Box::new(|| true), None),
+            Bound::Instructions => {
+                let mut checks = 0;
+                let is_due = move || {
+                    checks += 1;
+                    checks > 1
+                };
+                (Box::new(is_due), None)
+            }
             Bound::Time { deadline, abandoned } => {
                 let (deadline, abandoned) = (Instant::now() + *deadline, Arc::clone(abandoned));
                 let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
@@ -200,17 +222,21 @@ impl Reader<'_> {
         };
         let done = self.connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(Fault::from);
         let done = done.and_then(|()| work(self.connection, self.shape));
-        let done = done.and_then(|done| {
-            self.connection.progress_handler(0, None::<fn() -> bool>)?;
-            Ok(done)
-        });
-        done.map_err(|fault| {
-            self.has_failed = true;
-            match fault {
-                Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                    too_long(self.lane, deadline, error)
+        let removed = self.connection.progress_handler(0, None::<fn() -> bool>).map_err(Fault::from);
+        done.and_then(|done| removed.map(|()| done)).map_err(|fault| match (fault, &self.bound) {
+            // The other thread reports the fault.
+            (fault, Bound::Instructions) => {
+                self.end = if fault.is_of_bound() { End::Stopped } else { End::Failed };
+                DatabaseError::TooMany
+            }
+            (fault, Bound::Time { .. }) => {
+                self.end = End::Failed;
+                match fault {
+                    Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                        too_long(self.lane, deadline, error)
+                    }
+                    fault => fault.into(),
                 }
-                fault => fault.into(),
             }
         })
     }
@@ -228,7 +254,7 @@ impl Session for Reader<'_> {
                 self.bounded(|connection, _| rows(connection, &explained, Shape::Client, Rows::default(), usize::MAX))?;
             tell_plan(query, plan).map_err(|error| DatabaseError::Other(error.into()))?;
         }
-        let bytes = if matches!(self.bound, Bound::Instructions) { AT_ONCE } else { usize::MAX };
+        let bytes = if matches!(self.bound, Bound::Instructions) { usize::from(AT_ONCE) } else { usize::MAX };
         self.bounded(|connection, shape| rows(connection, query, shape, found, bytes))
     }
 
@@ -289,12 +315,14 @@ mod tests {
         let counted =
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n";
         let long = "SELECT hex(zeroblob(100000)) AS text";
+        let many = "SELECT hex(zeroblob(20000)) AS text UNION ALL SELECT hex(zeroblob(20001))";
         for (sql, reads, shape, stays) in [
             // The first look-up opens a connection.
             ("SELECT 7", Reads::LookUps, Shape::Own, false),
             ("SELECT 7", Reads::LookUps, Shape::Own, true),
             (counted, Reads::LookUps, Shape::Own, false),
             (long, Reads::LookUps, Shape::Own, false),
+            (many, Reads::LookUps, Shape::Own, false),
             ("SELECT 7", Reads::Searches, Shape::Own, false),
             ("SELECT 7", Reads::LookUps, Shape::Client, false),
             ("SELECT 7", Reads::LookUps, Shape::Own, true),
@@ -305,9 +333,15 @@ mod tests {
             match sql {
                 "SELECT 7" => assert_eq!(row.required_integer(0).unwrap(), 7),
                 sql if sql == counted => assert_eq!(row.required_integer(0).unwrap(), 100_000),
-                _ => assert_eq!(row.required_text(0).unwrap().len(), 200_000),
+                sql if sql == long => assert_eq!(row.required_text(0).unwrap().len(), 200_000),
+                _ => assert_eq!((row.required_text(0).unwrap().len(), rows.len()), (40_002, 1)),
             }
-            assert!(rows.is_empty());
+        }
+        // A prepared statement counts its instructions in all its runs.
+        let some = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT max(i) FROM n";
+        for _ in 0..200 {
+            let some = Noted { sql: some, reads: Reads::LookUps, shape: Shape::Own };
+            assert_eq!(database.read(some).await.unwrap().1, thread::current().id());
         }
         let failed =
             database.read(Noted { sql: "SELECT 7 FROM missing", reads: Reads::LookUps, shape: Shape::Own }).await;
