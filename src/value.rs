@@ -33,7 +33,8 @@ pub enum Value {
     DateTime(DateTime<Utc>),
     /// The sub-attributes of one complex value.
     Complex(Object),
-    /// The values of a multi-valued attribute; never empty in a resource.
+    /// The values of a multi-valued attribute; never empty in a resource. [`as_list`](Value::as_list) gives them as a
+    /// slice, and `Value::List([value].into())` or `collect()` makes them.
     List(List),
 }
 

@@ -7,9 +7,9 @@ use super::Value;
 
 /// The values of a multi-valued attribute (RFC 7643 §2.4), in order. Dereferences to a slice.
 ///
-/// A clone shares the values with its original, so it costs the same for each number of values.
-/// [`make_mut`](Self::make_mut) and [`push`](Self::push) copy shared values before a change; the other clones keep
-/// their values.
+/// A clone shares the values with its original, so a clone costs the same for any number of values. Each change copies
+/// shared values first; the other clones keep their values. [`make_mut`](Self::make_mut) changes and sorts the values in
+/// place. For any other change, [`into_vec`](Self::into_vec) gives a vector, and `into()` makes a list of the vector.
 ///
 /// ```
 /// use scim_core::value::{List, Value};
@@ -36,6 +36,11 @@ enum Kept {
 const FEW: usize = 64;
 
 impl List {
+    /// A list without values.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// The values, to be changed in place. Copies the values first if a clone shares them.
     pub fn make_mut(&mut self) -> &mut [Value] {
         match &mut self.0 {
@@ -44,7 +49,8 @@ impl List {
         }
     }
 
-    /// Adds a value at the end. Copies the values first if a clone shares them.
+    /// Adds a value at the end. Copies the values first if a clone shares them. A list of up to 64 values moves all its
+    /// values: to add many values, [extend](Self::extend) the list.
     pub fn push(&mut self, value: Value) {
         if let Kept::Many(values) = &mut self.0 {
             Arc::make_mut(values).push(value);
@@ -71,6 +77,11 @@ impl List {
             },
             Kept::Many(values) => Arc::unwrap_or_clone(values),
         }
+    }
+
+    /// Whether the two lists are clones, none of which has changed.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        self.as_ptr() == other.as_ptr() && self.len() == other.len()
     }
 
     /// Moves the values out of `values`. The room of few values stays for the values of other lists.
@@ -129,7 +140,7 @@ impl Eq for List {}
 impl PartialEq for List {
     fn eq(&self, other: &Self) -> bool {
         // Two states of a resource share the lists that are the same in both.
-        self.len() == other.len() && (self.as_ptr() == other.as_ptr() || **self == **other)
+        self.shares(other) || **self == **other
     }
 }
 
@@ -151,12 +162,41 @@ impl FromIterator<Value> for List {
     }
 }
 
+impl Extend<Value> for List {
+    fn extend<I: IntoIterator<Item = Value>>(&mut self, more: I) {
+        let mut values = mem::take(self).into_vec();
+        values.extend(more);
+        *self = values.into();
+    }
+}
+
+impl From<List> for Vec<Value> {
+    fn from(list: List) -> Self {
+        list.into_vec()
+    }
+}
+
+impl AsRef<[Value]> for List {
+    fn as_ref(&self) -> &[Value] {
+        self
+    }
+}
+
 impl IntoIterator for List {
     type Item = Value;
     type IntoIter = std::vec::IntoIter<Value>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.into_vec().into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut List {
+    type Item = &'a mut Value;
+    type IntoIter = std::slice::IterMut<'a, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.make_mut().iter_mut()
     }
 }
 

@@ -40,11 +40,17 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<(), Error> {
         let resource_type = Arc::clone(resource.resource_type());
         for &list in resource_type.reference_lists() {
+            let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
+            if let Some(Value::List(stored)) = before.and_then(|before| before.root().get(list))
+                && elements.shares(stored)
+            {
+                // The request has left the list as it was.
+                continue;
+            }
             let type_of = resource_type.conventional(list).type_of;
             let known = before.into_iter().flat_map(|before| elements_of(before, list)).enumerate();
             let known: HashMap<&str, (usize, &Object)> =
                 known.filter_map(|(at, known)| Some((referred(&resource_type, list, known)?, (at, known)))).collect();
-            let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
             let elements = elements.make_mut();
             let place = |element: &Value| {
                 let id = element.as_object().and_then(|element| referred(&resource_type, list, element));

@@ -10,6 +10,8 @@ enum Change {
     Push(i64),
     Set(prop::sample::Index, i64),
     RetainBelow(i64),
+    Extend(Vec<i64>),
+    Negate,
     /// Keeps a clone, which shares the values.
     Clone,
     /// Makes a vector and a list again.
@@ -21,6 +23,8 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         4 => any::<i64>().prop_map(Change::Push),
         2 => (any::<prop::sample::Index>(), any::<i64>()).prop_map(|(index, number)| Change::Set(index, number)),
         1 => any::<i64>().prop_map(Change::RetainBelow),
+        1 => prop::collection::vec(any::<i64>(), 0..9).prop_map(Change::Extend),
+        1 => Just(Change::Negate),
         1 => Just(Change::Clone),
         1 => Just(Change::Rebuild),
     ];
@@ -50,6 +54,18 @@ fn check(before: Vec<i64>, changes: Vec<Change>) -> Result<(), TestCaseError> {
             Change::RetainBelow(number) => {
                 list.retain(|value| value.as_i64() < Some(number));
                 model.retain(|value| *value < number);
+            }
+            Change::Extend(more) => {
+                list.extend(more.iter().copied().map(Value::Integer));
+                model.extend(more);
+            }
+            Change::Negate => {
+                for value in &mut list {
+                    *value = Value::Integer(value.as_i64().map_or(0, i64::wrapping_neg));
+                }
+                for number in &mut model {
+                    *number = number.wrapping_neg();
+                }
             }
             Change::Clone => {
                 let clone = list.clone();
@@ -87,7 +103,8 @@ proptest! {
 fn a_list_is_made_of_arrays_of_each_length() {
     let few: List = [Value::Integer(0)].into();
     let many: List = [const { Value::Integer(0) }; 100].into();
-    assert_eq!((few.len(), many.len(), List::default().len()), (1, 100, 0));
+    assert_eq!((few.len(), many.len(), List::new().len()), (1, 100, 0));
+    assert_eq!(few.as_ref(), Vec::from(few.clone()));
     assert_eq!(many.into_iter().count(), 100);
     assert_eq!((&few).into_iter().count(), 1);
     assert_eq!(format!("{few:?}"), "[Integer(0)]");
