@@ -64,8 +64,11 @@ use crate::{
 /// For a host whose own tables have the users, choose a [`TableStore`](super::TableStore).
 ///
 /// The host's migration executes [`DocumentStore::migrations`] once. Then [`DocumentStore::open`] makes the indexes of the
-/// registered types, and the store. The host reads the tables in its own queries, and joins its own tables by the column
-/// `id`, but writes only its own tables, in the transaction of each commit, by [hooks](super::Hooks):
+/// registered types, and the store. The names of the tables must be free in the schema of the connection. The host reads
+/// the tables in its own queries, and joins its own tables by the column `id`. The host writes only its own tables, in the
+/// transaction of each commit, by [hooks](super::Hooks). Two exceptions are documented: [`unique_value`] for claims of the
+/// host's own rows, and [`Balance`] for the deletion of a whole tenant.
+///
 ///
 /// | table | a row is |
 /// | --- | --- |
@@ -180,7 +183,7 @@ impl<D: Database, H: DocumentHooks> DocumentStore<D, H> {
     /// Runs a query of the store itself, whose cost depends on the rows that it names. Returns all its rows, or
     /// the error [`StoreError::TooMany`].
     async fn look_up(&self, context: &RequestContext, query: Statement, keep: Rows) -> Result<Vec<Row>, StoreError> {
-        let found = Reading::of(query, Some(context.tenant()), keep).run(&self.database).await?;
+        let found = Reading::of(query, context.tenant(), keep).run(&self.database).await?;
         if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows.into_iter().flatten().collect()) }
     }
 }
@@ -242,7 +245,7 @@ impl<D: Database, H: DocumentHooks> Store for DocumentStore<D, H> {
             PageQuery::One(query) => (count.into_iter().chain([query]).collect(), None),
             PageQuery::Either(choice) => (count.into_iter().collect(), Some(choice)),
         };
-        let tenant = Some(context.tenant().clone());
+        let tenant = context.tenant().clone();
         // A list of short values takes about twice the bytes of its row once it is part of a resource.
         let keep = keep(scan.requested).doubled_from(select::DOCUMENT + 1);
         let reading = Reading { queries, last, reads, shape, tenant, keep };

@@ -14,6 +14,9 @@ use crate::{
 /// The host's own checks and writes, in the transaction of each commit of a [`TableStore`](super::TableStore) or a
 /// [`DocumentStore`](super::DocumentStore).
 ///
+/// The store runs a whole batch again after a lost race. So the hooks write by the session only; [`committed`](Hooks::committed)
+/// runs once.
+///
 /// A host whose rules are plain statements implements [`refusals`](Hooks::refusals) and [`writes`](Hooks::writes):
 ///
 /// ```

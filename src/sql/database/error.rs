@@ -121,12 +121,14 @@ impl DatabaseError {
             Self::Busy => StoreError::Busy,
             Self::Unavailable { retry_after, .. } => StoreError::Unavailable { retry_after },
             Self::TooMany => StoreError::TooMany,
-            Self::Unique { constraint, source } => {
-                StoreError::backend(format!("the layout does not declare the constraint `{constraint}`: {source}"))
-            }
-            Self::ForeignKey(source) => StoreError::backend(format!(
-                "a foreign key refuses the change: a row of the host refers to the resource ({source})"
-            )),
+            Self::Unique { constraint, source } => StoreError::backend(Explained {
+                text: format!("the store does not know the unique constraint `{constraint}`; a layout can declare it"),
+                source,
+            }),
+            Self::ForeignKey(source) => StoreError::backend(Explained {
+                text: "a foreign key refuses the change: a row of the host refers to the resource".to_owned(),
+                source,
+            }),
             Self::Other(source) => StoreError::Backend(source),
         }
     }
@@ -148,4 +150,13 @@ impl From<DatabaseError> for CommitError {
     fn from(error: DatabaseError) -> Self {
         error.into_commit_error()
     }
+}
+
+/// A text in words of the store, with the database's error as its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Explained {
+    text: String,
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
 }

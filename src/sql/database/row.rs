@@ -220,6 +220,11 @@ impl Rows {
         if let Some(shorten) = &self.shorten {
             shorten(&mut row).map_err(|error| match error {
                 StoreError::Backend(source) => DatabaseError::Other(source),
+                StoreError::Busy => DatabaseError::Busy,
+                StoreError::TooMany => DatabaseError::TooMany,
+                StoreError::Unavailable { retry_after } => {
+                    DatabaseError::Unavailable { retry_after, source: error.into() }
+                }
                 error => DatabaseError::Other(error.into()),
             })?;
         }

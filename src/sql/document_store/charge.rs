@@ -51,7 +51,7 @@ pub(super) async fn charge_scan<D: Database>(
         return Ok(());
     }
     let extent = Extent::query(select.dialect, context.tenant(), scan.resource_type.name());
-    let found = Reading::of(extent, None, Rows::default()).run(database).await?;
+    let found = Reading::of(extent, context.tenant(), Rows::default()).run(database).await?;
     let price = Price::new(select, scan, Extent::of(found.rows.into_iter().flatten().collect())?);
     let units = price.of(price.selected);
     if units <= work.left() / CHEAP {
@@ -62,7 +62,7 @@ pub(super) async fn charge_scan<D: Database>(
     let most = work.left() / price.of(1).max(1) + 1;
     let mut count = Statement::new(select.dialect);
     select.count_up_to(&mut count, context, finding, most)?;
-    let counting = Reading::of(count, Some(context.tenant()), Rows::default());
+    let counting = Reading::of(count, context.tenant(), Rows::default());
     let counting = Reading { reads: Reads::Searches, shape: Shape::Client, ..counting };
     let found = counting.run(database).await?.rows.into_iter().flatten().next();
     let found = found.map(|row| row.required_integer(0)).transpose()?.unwrap_or_default();

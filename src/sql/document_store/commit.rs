@@ -54,6 +54,7 @@ impl<H: DocumentHooks> Work for Commit<H> {
             if index > 0 && session.units > self.room {
                 return Err(failed(StoreError::TooMany));
             }
+            let earlier = session.units;
             match change {
                 Change::Create(entry) => session.spend(of_written(dialect, &entry.resource, None)),
                 Change::Replace(Replacement { entry, before, .. }) => {
@@ -61,12 +62,19 @@ impl<H: DocumentHooks> Work for Commit<H> {
                 }
                 _ => {}
             }
-            self.hooks.before(session, &self.context, change).await.map_err(failed)?;
-            let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
-            if let Some(event) = Event::of(&self.context, change, &done) {
-                self.hooks.after(session, &self.context, change, &done, &event).await.map_err(failed)?;
+            match self.one(session, change, &mut balance).await {
+                Ok(done) => all.push(done),
+                Err(error) => {
+                    // The core does a change again after a lost race: the attempts do not exhaust the request. The core also
+                    // commits the earlier changes again, without this one.
+                    if !matches!(error, StoreError::Busy)
+                        && let Some(spent) = self.context.spent()
+                    {
+                        spent.write(session.units.saturating_sub(earlier));
+                    }
+                    return Err(failed(error));
+                }
             }
-            all.push(done);
         }
         // Last, so that other commits wait for these rows as briefly as possible.
         balance.write(session, self.context.tenant()).await?;
@@ -86,6 +94,21 @@ struct Locked {
 }
 
 impl<H: DocumentHooks> Commit<H> {
+    /// Does a change, with the hooks of the host.
+    async fn one<S: Session>(
+        &self,
+        session: &mut Counted<'_, S>,
+        change: &Change,
+        balance: &mut Balance,
+    ) -> Result<ChangeOutcome, StoreError> {
+        self.hooks.before(session, &self.context, change).await?;
+        let done = self.apply(session, change, balance).await?;
+        if let Some(event) = Event::of(&self.context, change, &done) {
+            self.hooks.after(session, &self.context, change, &done, &event).await?;
+        }
+        Ok(done)
+    }
+
     async fn apply<S: Session>(
         &self,
         session: &mut Counted<'_, S>,

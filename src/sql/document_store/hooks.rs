@@ -37,6 +37,10 @@ pub enum Taken {
 /// impl Hooks for UniqueGroups {}
 ///
 /// impl DocumentHooks for UniqueGroups {
+///     fn form(&self) -> &'static str {
+///         "unique groups"
+///     }
+///
 ///     fn claims(&self, resource: &Resource) -> Vec<UniqueKey> {
 ///         let resource_type = resource.resource_type();
 ///         let attribute = resource_type.child(AttributeId::ROOT, "displayName");
@@ -48,7 +52,8 @@ pub enum Taken {
 /// }
 /// ```
 pub trait DocumentHooks: Hooks {
-    /// The values that a resource claims besides those that its schema declares unique.
+    /// The values that a resource claims besides those that its schema declares unique. A host that changes this rule
+    /// changes its [`form`](Self::form) too: otherwise the resources that exist keep their earlier claims.
     fn claims(&self, resource: &Resource) -> Vec<UniqueKey> {
         let _ = resource;
         Vec::new()

@@ -1,29 +1,48 @@
 //! The statements that create the indexes, and the triggers that keep the rows of `element` in SQLite.
 
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
 use super::{
     super::{mapping::Mapping, statement::Dialect},
     indexes::{elements, keys},
-    tables::{Tables, literal},
+    tables::{Tables, hex, literal},
 };
 use crate::schema::{AttributeId, ResourceType};
 
+/// The indexes that `examples/platform` had before the indexes of this store.
+const EARLIER: [&str; 4] = [
+    "resource_username",
+    "resource_displayname",
+    "resource_externalid",
+    "resource_urn_ietf_params_scim_schemas_extension_enterprise_2_0_user_employeenumber",
+];
+
+/// The longest name of an attribute within the name of an index. PostgreSQL cuts the name of an index after 63 bytes.
+const LONGEST: usize = 40;
+
 /// The statements that create the missing indexes, and remove the indexes of earlier versions of the store.
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<String> = EARLIER.iter().map(|name| format!("DROP INDEX IF EXISTS {name}")).collect();
+    let mut keys_by_name: HashMap<String, String> = HashMap::new();
     for table in &tables.resource_types {
         let resource_type = table.mapping.resource_type();
         let bare = Mapping::documents(resource_type, "id", "comparable").with_indexed(keys(resource_type, dialect));
         for attribute in keys(resource_type, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
-            let name =
-                resource_type.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_ascii_lowercase();
-            for sql in [
-                format!("DROP INDEX IF EXISTS resource_{name}"),
-                format!("CREATE INDEX IF NOT EXISTS resource_by_{name} ON resource (tenant, kind, ({key}), id)"),
-            ] {
-                if !found.contains(&sql) {
-                    found.push(sql);
-                }
+            let path = resource_type.path(attribute);
+            let (mut name, plain) = (name_of(&path), plain(&path));
+            if plain.len() > LONGEST {
+                found.push(format!("DROP INDEX IF EXISTS resource_by_{plain}"));
+            }
+            if keys_by_name.get(&name).is_some_and(|other| *other != key) {
+                // Two types spell the attribute differently.
+                name = format!("{name}_{}", digest(&key));
+            }
+            let sql = format!("CREATE INDEX IF NOT EXISTS resource_by_{name} ON resource (tenant, kind, ({key}), id)");
+            if keys_by_name.insert(name, key).is_none() {
+                found.push(sql);
             }
         }
     }
@@ -44,10 +63,29 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     found
 }
 
+/// The path of an attribute in characters that need no quotes.
+fn plain(path: &str) -> String {
+    path.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_ascii_lowercase()
+}
+
+/// The part of a name that stands for `text`. Different texts have different names: a long text, and a text with other
+/// characters than letters, digits and `_`, ends with its digest.
+fn name_of(text: &str) -> String {
+    let plain = plain(text);
+    let is_kept = plain.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_kept { plain } else { format!("{}_{}", plain.get(..LONGEST / 2).unwrap_or(&plain), digest(text)) }
+}
+
+fn digest(text: &str) -> String {
+    let mut digest = hex(&Sha256::digest(text));
+    digest.truncate(16);
+    digest
+}
+
 /// The triggers that keep the rows of `element` equal to the documents.
 fn triggers(resource_type: &ResourceType, (list, value): (AttributeId, AttributeId)) -> Vec<String> {
     let path = resource_type.path(value);
-    let name = format!("element_{}_{}", resource_type.name(), path).replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let name = format!("element_{}_{}", name_of(resource_type.name()), plain(&path));
     let (kind_name, attribute) = (literal(resource_type.name()), literal(&path));
     let array = literal(&format!("$.\"{}\"", resource_type.attribute(list).name()));
     let member = literal(&format!("$.\"{}\"", resource_type.attribute(value).name()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        database::{Session, Work},
+        database::{Rows, Session, Work},
         statement::{Dialect, Statement},
     },
     hooks::DocumentHooks,
@@ -22,6 +22,9 @@ use crate::{
 /// The format of derived data in the tables: a comparable document is JSONB in SQLite, where triggers write rows after a
 /// change of an array, and uncompressed in the row in PostgreSQL, next to its length; unique values are claimed.
 const FORM: &str = "6";
+
+/// The bytes of documents that are read at once.
+const PAGE: usize = 16 << 20;
 
 /// Creates the data that depends on the resource types: indexes, and the comparable documents if other rules made
 /// them.
@@ -47,7 +50,9 @@ impl<H: DocumentHooks> Work for Prepare<H> {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT value FROM setting WHERE name = 'comparable'");
         let found = session.rows(&query).await?.into_iter().next().map(|mut row| row.required_text(0)).transpose()?;
-        let made_with = format!("{FORM}{} {}", self.hooks.form(), self.tables.rules);
+        let host = self.hooks.form();
+        let mark = if host.is_empty() { "" } else { "+" };
+        let made_with = format!("{FORM}{mark}{host} {}", self.tables.rules);
         if found.as_ref() == Some(&made_with) {
             return Ok(());
         }
@@ -83,7 +88,8 @@ impl<H: DocumentHooks> Prepare<H> {
                 query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(resource_type.name());
                 query.push(" AND (tenant, id) > (").bind(last.0.as_str()).push(", ").bind(last.1.as_str());
                 query.push(") ORDER BY tenant, id LIMIT 500");
-                let rows = session.rows(&query).await?;
+                // A cut page is as good as a whole one: the next page begins after its last row.
+                let rows = session.query(&query, Rows::within(PAGE)).await?.into_rows();
                 if rows.is_empty() {
                     break;
                 }
@@ -133,7 +139,7 @@ impl<H: DocumentHooks> Prepare<H> {
 }
 
 /// Keeps other processes from creating indexes until the commit. SQLite does so by itself; PostgreSQL does not, even with
-/// `IF NOT EXISTS`. The number of the lock is specific to this store.
+/// `IF NOT EXISTS`. `examples/platform` takes the same lock for its own tables.
 async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Postgres {
         // The lock and the statements after it may take any time.

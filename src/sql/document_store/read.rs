@@ -15,7 +15,7 @@ pub(super) struct Reading {
     pub(super) reads: Reads,
     pub(super) shape: Shape,
     /// The tenant on whose behalf the queries run.
-    pub(super) tenant: Option<TenantId>,
+    pub(super) tenant: TenantId,
     /// The rows of each query that are kept.
     pub(super) keep: Rows,
 }
@@ -30,9 +30,9 @@ pub(super) struct Found {
 }
 
 impl Reading {
-    /// A query of the program itself, whose cost depends on the rows that it names.
-    pub(super) fn of(query: Statement, tenant: Option<&TenantId>, keep: Rows) -> Self {
-        let (reads, shape, tenant) = (Reads::LookUps, Shape::Own, tenant.cloned());
+    /// A query of the store itself, whose cost depends on the rows that it names.
+    pub(super) fn of(query: Statement, tenant: &TenantId, keep: Rows) -> Self {
+        let (reads, shape, tenant) = (Reads::LookUps, Shape::Own, tenant.clone());
         Self { queries: vec![query], last: None, reads, shape, tenant, keep }
     }
 
@@ -52,7 +52,7 @@ impl Work for Reading {
     type Output = Found;
 
     fn tenant(&self) -> Option<&TenantId> {
-        self.tenant.as_ref()
+        Some(&self.tenant)
     }
 
     fn reads(&self) -> Reads {

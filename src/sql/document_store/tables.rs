@@ -134,7 +134,7 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
@@ -146,7 +146,9 @@ fn hex(bytes: &[u8]) -> String {
 /// `folded` is the [folded](crate::fold::fold) value.
 ///
 /// A host whose own rows claim values beside the resources, such as accounts without SCIM, inserts rows into `unique_key`
-/// with this value.
+/// with this value, in its own transactions. The `id` of such a row must not be the id of a resource: a change of that
+/// resource would remove the row. The store deletes all rows before it derives its data again, so
+/// [`derived`](super::DocumentHooks::derived) inserts them again.
 ///
 /// ```
 /// use scim_core::{fold::fold, sql::document_store::unique_value};

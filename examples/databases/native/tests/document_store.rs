@@ -1,9 +1,11 @@
-//! `DocumentStore` in SQLite and in PostgreSQL: both kits, and the host's hooks.
+//! `DocumentStore` in SQLite and in PostgreSQL: both kits, the host's hooks, and the start.
 
 #[path = "document_store/hooks.rs"]
 mod hooks;
 #[path = "document_store/kits.rs"]
 mod kits;
+#[path = "document_store/start.rs"]
+mod start;
 mod support;
 
 use std::sync::Arc;

@@ -218,7 +218,7 @@ const STEPS: &[&[&str]] = &[
 ];
 
 /// Keeps other processes from creating tables or indexes until the commit. SQLite does so by itself; PostgreSQL
-/// does not, even with `IF NOT EXISTS`. The number of the lock is specific to this program.
+/// does not, even with `IF NOT EXISTS`. The library's `DocumentStore` takes the same lock for its indexes.
 async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Postgres {
         // The lock and the statements after it may take any time.

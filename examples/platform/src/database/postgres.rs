@@ -208,7 +208,6 @@ impl Drop for Lease {
                 // PgBouncer closes the server's connection together with the client's, and the server notices
                 // that. No cancel request is sent: PgBouncer 1.18 ends with "bad client state" when such a request
                 // comes and goes.
-                // request comes and goes.
                 drop(client);
                 tokio::time::sleep(CLIENT_CHECK).await;
             } else {

@@ -49,10 +49,14 @@ impl Hooks for Rules {
         &self,
         session: &mut S,
         context: &RequestContext,
-        _: &Change,
+        change: &Change,
         _: &ChangeOutcome,
         event: &Event,
     ) -> Result<(), StoreError> {
+        // The tenant `refusing` has no groups.
+        if context.tenant().as_str() == "refusing" && change.resource_type().name() == "Group" {
+            return Err(StoreError::Denied);
+        }
         let mut last = Statement::new(session.dialect());
         last.push("SELECT CAST(COALESCE(max(number), 0) AS BIGINT) FROM outbox WHERE tenant = ");
         last.bind(context.tenant().as_str());
@@ -175,6 +179,58 @@ async fn hooks_run(dialect: Dialect) -> Result<(), Anything> {
         send(&host, (registry()?, &rules), "guarded", ("DELETE", &format!("/Groups/{id}"), "")).await?;
     assert_eq!(status, 403, "{body}");
     host.remove().await
+}
+
+/// A hook refuses a change after the store has written its rows. The rows cost the request as much as rows that stay, so
+/// a bulk request ends.
+async fn refused_changes_are_charged(dialect: Dialect) -> Result<(), Anything> {
+    const MEMBERS: usize = 1_000;
+    let Some(host) = Host::fresh(dialect, "document_refusals").await? else { return Ok(()) };
+    let rules = Rules::default();
+    let bulk = async |operations: Vec<String>| {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+        let body = format!(r#"{{"schemas":["{schema}"],"Operations":[{}]}}"#, operations.join(","));
+        send(&host, (registry()?, &rules), "refusing", ("POST", "/Bulk", &body)).await
+    };
+    let operation = |target: &str, data: String| {
+        let id = data.len();
+        format!(r#"{{"method":"POST","path":"{target}","bulkId":"b{id}","data":{data}}}"#)
+    };
+    let mut ids: Vec<String> = Vec::new();
+    for part in 0..MEMBERS / 100 {
+        let user = |number: usize| {
+            let data =
+                format!(r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"u{number}"}}"#);
+            operation("/Users", data).replace(r#""bulkId":"b"#, &format!(r#""bulkId":"n{number}b"#))
+        };
+        let (status, body) = bulk((part * 100..(part + 1) * 100).map(user).collect()).await?;
+        assert_eq!(status, 200, "{body:.200}");
+        let found = body.split("/Users/").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+        ids.extend(found);
+    }
+    assert_eq!(ids.len(), MEMBERS);
+    let members: Vec<String> = ids.iter().map(|id| format!(r#"{{"value":"{id}"}}"#)).collect();
+    let group = |number: usize| {
+        let data =
+            format!(r#"{{"schemas":["{GROUP}"],"displayName":"g{number:02}","members":[{}]}}"#, members.join(","));
+        operation("/Groups", data).replace(r#""bulkId":"b"#, &format!(r#""bulkId":"g{number}b"#))
+    };
+    let (status, body) = bulk((0..20).map(group).collect()).await?;
+    let (refused, ended) = (body.matches("is not permitted").count(), body.matches("tooMany").count());
+    assert!(status == 200 && refused > 1 && ended > 1 && refused + ended == 20, "{refused} {ended} {body:.400}");
+    let (_, body) = send(&host, (registry()?, &rules), "refusing", ("GET", "/Groups", "")).await?;
+    assert!(body.contains(r#""totalResults":0"#), "{body}");
+    host.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_changes_are_charged_on_sqlite() -> Result<(), Anything> {
+    refused_changes_are_charged(Dialect::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_changes_are_charged_on_postgresql() -> Result<(), Anything> {
+    refused_changes_are_charged(Dialect::Postgres).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
