@@ -1,4 +1,4 @@
-//! The story of issue 12 as steps, which the walks of Okta and of Entra ID share. Each step begins on the page
+//! The story of an administrator as steps, which the walks of Okta and of Entra ID share. Each step begins on the page
 //! where a person would begin, and continues by links and buttons.
 
 mod keys;
