@@ -4,6 +4,8 @@
 mod hooks;
 #[path = "document_store/kits.rs"]
 mod kits;
+#[path = "support/standard.rs"]
+mod standard;
 #[path = "document_store/start.rs"]
 mod start;
 mod support;
@@ -11,7 +13,6 @@ mod support;
 use std::sync::Arc;
 
 use scim_core::{
-    schema::{Registry, ResourceType, Schema, SchemaError},
     sql::{
         Dialect, DocumentStore, Statement,
         database::{Database, DatabaseError, Row, Session, Work},
@@ -19,16 +20,8 @@ use scim_core::{
     store::{CommitError, StoreError},
 };
 use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
+use standard::registry;
 use support::{Anything, fresh_schema};
-
-/// The standard users and groups. A group has users and groups as members.
-fn registry() -> Result<Registry, SchemaError> {
-    let user = ResourceType::builder("User", "Users", Schema::user().without("password"))
-        .extension(Schema::enterprise_user(), false)
-        .relation("groups", "Group", "members", "displayName");
-    let group = ResourceType::builder("Group", "Groups", Schema::group());
-    Registry::builder().resource_type(user.build()?).resource_type(group.build()?).build()
-}
 
 /// The host's own table: the events of all changes.
 const OUTBOX: &str = "CREATE TABLE outbox (tenant text NOT NULL, number INTEGER NOT NULL, event text NOT NULL)";

@@ -1,11 +1,13 @@
 //! The store kit on tables whose rows are documents, in SQLite and in PostgreSQL.
 
+#[path = "support/standard.rs"]
+mod standard;
 mod support;
 
 use std::sync::Arc;
 
 use scim_core::{
-    schema::{Registry, ResourceType, Schema, SchemaError},
+    schema::Registry,
     sql::{
         Dialect, TableStore,
         layout::{Field, Join, Key, KeyType, Layout},
@@ -13,16 +15,8 @@ use scim_core::{
     testkit::StoreKit,
 };
 use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
+use standard::registry;
 use support::{Anything, fresh_schema};
-
-/// The standard users and groups. A group has users and groups as members.
-fn registry() -> Result<Registry, SchemaError> {
-    let user = ResourceType::builder("User", "Users", Schema::user().without("password"))
-        .extension(Schema::enterprise_user(), false)
-        .relation("groups", "Group", "members", "displayName");
-    let group = ResourceType::builder("Group", "Groups", Schema::group());
-    Registry::builder().resource_type(user.build()?).resource_type(group.build()?).build()
-}
 
 fn layouts(registry: &Registry, dialect: Dialect) -> Result<[Layout; 2], Anything> {
     let of = |name: &str| registry.resource_type(name).map(Arc::clone).ok_or("registered");
