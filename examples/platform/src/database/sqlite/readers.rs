@@ -205,22 +205,24 @@ impl Reader<'_> {
 
     /// Does something within the bound of a query.
     fn bounded<T>(&mut self, work: impl FnOnce(&Connection, Shape) -> Result<T, Fault>) -> Result<T, DatabaseError> {
-        let (is_due, deadline): (Box<dyn FnMut() -> bool + Send>, _) = match &self.bound {
+        let mut deadline = None;
+        let installed = match &self.bound {
             Bound::Instructions => {
                 let mut checks = 0;
                 let is_due = move || {
                     checks += 1;
                     checks > 1
                 };
-                (Box::new(is_due), None)
+                self.connection.progress_handler(INSTRUCTIONS, Some(is_due))
             }
-            Bound::Time { deadline, abandoned } => {
-                let (deadline, abandoned) = (Instant::now() + *deadline, Arc::clone(abandoned));
-                let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
-                (Box::new(is_due), Some(deadline))
+            Bound::Time { deadline: time, abandoned } => {
+                let (end, abandoned) = (Instant::now() + *time, Arc::clone(abandoned));
+                deadline = Some(end);
+                let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= end;
+                self.connection.progress_handler(INSTRUCTIONS, Some(is_due))
             }
         };
-        let done = self.connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(Fault::from);
+        let done = installed.map_err(Fault::from);
         let done = done.and_then(|()| work(self.connection, self.shape));
         let removed = self.connection.progress_handler(0, None::<fn() -> bool>).map_err(Fault::from);
         done.and_then(|done| removed.map(|()| done)).map_err(|fault| match (fault, &self.bound) {
