@@ -11,31 +11,19 @@ use super::{
 };
 use crate::schema::{AttributeId, ResourceType};
 
-/// The indexes that `examples/platform` had before the indexes of this store.
-const EARLIER: [&str; 4] = [
-    "resource_username",
-    "resource_displayname",
-    "resource_externalid",
-    "resource_urn_ietf_params_scim_schemas_extension_enterprise_2_0_user_employeenumber",
-];
-
 /// The longest name of an attribute within the name of an index. PostgreSQL cuts the name of an index after 63 bytes.
 const LONGEST: usize = 40;
 
-/// The statements that create the missing indexes, and remove the indexes of earlier versions of the store.
+/// The statements that create the missing indexes.
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
-    let mut found: Vec<String> = EARLIER.iter().map(|name| format!("DROP INDEX IF EXISTS {name}")).collect();
+    let mut found: Vec<String> = Vec::new();
     let mut keys_by_name: HashMap<String, String> = HashMap::new();
     for table in &tables.resource_types {
         let resource_type = table.mapping.resource_type();
         let bare = Mapping::documents(resource_type, "id", "comparable").with_indexed(keys(resource_type, dialect));
         for attribute in keys(resource_type, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
-            let path = resource_type.path(attribute);
-            let (mut name, plain) = (name_of(&path), plain(&path));
-            if plain.len() > LONGEST {
-                found.push(format!("DROP INDEX IF EXISTS resource_by_{plain}"));
-            }
+            let mut name = name_of(&resource_type.path(attribute));
             if keys_by_name.get(&name).is_some_and(|other| *other != key) {
                 // Two types spell the attribute differently.
                 name = format!("{name}_{}", digest(&key));
@@ -100,7 +88,6 @@ fn triggers(resource_type: &ResourceType, (list, value): (AttributeId, Attribute
     // Most changes of a resource leave the array as it is.
     let is_changed = format!("jsonb_extract(old.comparable, {array}) IS NOT jsonb_extract(new.comparable, {array})");
     vec![
-        format!("DROP TRIGGER IF EXISTS {name}_update"),
         format!(
             "CREATE TRIGGER IF NOT EXISTS {name}_insert AFTER INSERT ON resource WHEN new.kind = {kind_name} \
              BEGIN {insert}; END"

@@ -215,6 +215,15 @@ const STEPS: &[&[&str]] = &[
         // filter of 512 terms took 5 s and gigabytes.
         "{postgres}ALTER TABLE resource ALTER COLUMN comparable SET STATISTICS 0",
     ],
+    &[
+        // Indexes and a trigger of earlier versions: other names replace them.
+        "DROP INDEX IF EXISTS resource_username",
+        "DROP INDEX IF EXISTS resource_displayname",
+        "DROP INDEX IF EXISTS resource_externalid",
+        "{sqlite}DROP INDEX IF EXISTS resource_urn_ietf_params_scim_schemas_extension_enterprise_2_0_user_employeenumber",
+        "{sqlite}DROP INDEX IF EXISTS resource_by_urn_ietf_params_scim_schemas_extension_enterprise_2_0_user_employeenumber",
+        "{sqlite}DROP TRIGGER IF EXISTS element_User_emails_value_update",
+    ],
 ];
 
 /// Keeps other processes from creating tables or indexes until the commit. SQLite does so by itself; PostgreSQL
