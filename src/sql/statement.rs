@@ -119,6 +119,36 @@ impl Statement {
         self.push(&placeholder)
     }
 
+    /// Adds a placeholder for a value, or `NULL` if there is no value.
+    ///
+    /// ```
+    /// use scim_core::sql::{Dialect, Statement};
+    ///
+    /// let mut statement = Statement::new(Dialect::Sqlite);
+    /// statement.push("VALUES (").bind_optional(Some("ann")).push(", ").bind_optional(None::<&str>).push(")");
+    /// assert_eq!(statement.text(), "VALUES (?1, NULL)");
+    /// ```
+    pub fn bind_optional(&mut self, value: Option<impl Into<Param>>) -> &mut Self {
+        match value {
+            Some(value) => self.bind(value),
+            None => self.push("NULL"),
+        }
+    }
+
+    /// Adds one placeholder for these texts, as a JSON array. A text with a NUL character, which PostgreSQL cannot store, is
+    /// left out.
+    ///
+    /// ```
+    /// use scim_core::sql::{Dialect, Param, Statement};
+    ///
+    /// let mut statement = Statement::new(Dialect::Postgres);
+    /// statement.push("jsonb_array_elements_text(").bind_array(["1", "2"]).push("::text::jsonb)");
+    /// assert_eq!(statement.params(), [Param::from(r#"["1","2"]"#)]);
+    /// ```
+    pub fn bind_array<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        self.bind(array_of(texts))
+    }
+
     /// Adds the condition that a column is one of these texts: one parameter, whatever their number. A text with a NUL
     /// character, which PostgreSQL cannot store, is left out.
     ///
@@ -158,7 +188,7 @@ impl Statement {
         texts: impl IntoIterator<Item = &'a str>,
         look_up: impl FnOnce(&mut Self),
     ) -> &mut Self {
-        self.push(" FROM jsonb_array_elements_text(").bind(array_of(texts));
+        self.push(" FROM jsonb_array_elements_text(").bind_array(texts);
         self.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
         look_up(self);
         self.push(") AS r")
@@ -246,7 +276,7 @@ impl Statement {
 }
 
 /// The texts as one parameter, a JSON array. PostgreSQL cannot store a text with a NUL character, so no row has it.
-pub(super) fn array_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+fn array_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
     // Serializing texts cannot fail.
     serde_json::to_string(&texts).unwrap_or_default()

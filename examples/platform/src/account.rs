@@ -18,7 +18,7 @@ use scim_core::{
 use uuid::Uuid;
 
 use crate::{
-    database::{Database, Row, Session, Work, optional},
+    database::{Database, Row, Session, Work},
     sign_on::By,
     store::unique_value,
 };
@@ -320,10 +320,10 @@ impl Work for Addition {
         insert.push("active, role, created, made_by) VALUES (").bind(tenant.as_str()).push(", ").bind(id.as_str());
         insert.push(", 'hand', ").bind(user_name.as_str()).push(", ").bind(user_name_key(user_name)).push(", ");
         insert.bind(name.as_str()).push(", ").bind(sort_name(name)).push(", ");
-        optional(&mut insert, email.as_deref());
+        insert.bind_optional(email.as_deref());
         insert.push(", 1, ").bind(if *administrator { ADMINISTRATOR } else { "member" }).push(", ");
         insert.bind(Utc::now().timestamp_millis()).push(", ");
-        optional(&mut insert, made_by.as_deref());
+        insert.bind_optional(made_by.as_deref());
         session.execute(insert.push(")")).await?;
         Ok(id)
     }

@@ -218,21 +218,6 @@ impl sql::database::Database for Database {
     }
 }
 
-/// Binds the text, or writes NULL if it is `None`.
-pub(crate) fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> &'a mut Statement {
-    match text {
-        Some(text) => statement.bind(text),
-        None => statement.push("NULL"),
-    }
-}
-
-/// The texts as one parameter, a JSON array. PostgreSQL cannot store a text with a NUL character, so no row has it.
-pub(crate) fn array_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let texts: Vec<&str> = texts.into_iter().filter(|text| !text.contains('\0')).collect();
-    // Serializing texts cannot fail.
-    serde_json::to_string(&texts).unwrap_or_default()
-}
-
 /// Look-ups of the program itself, which see one state of the database.
 struct LookUps {
     queries: Vec<Statement>,

@@ -10,7 +10,7 @@ use scim_core::{
 
 use crate::{
     account::digest,
-    database::{Database, Session, Work, optional},
+    database::{Database, Session, Work},
     session::{end_all, random},
 };
 
@@ -121,7 +121,7 @@ impl Work for Invitation {
         insert.push("INSERT INTO invitation (digest, tenant, account, expires, form) VALUES (");
         insert.bind(self.link.as_str()).push(", ").bind(tenant).push(", ").bind(account).push(", ");
         insert.bind((now + Duration::hours(24)).timestamp_millis()).push(", ");
-        optional(&mut insert, self.form.as_deref()).push(") ON CONFLICT (form) DO NOTHING");
+        insert.bind_optional(self.form.as_deref()).push(") ON CONFLICT (form) DO NOTHING");
         if session.execute(&insert).await? == 0 {
             return Ok(false);
         }

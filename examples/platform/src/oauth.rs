@@ -22,7 +22,7 @@ use scim_core::{
 };
 
 pub use self::federation::{FederationSettings, InvalidFederation};
-use crate::database::{Database, Row, optional};
+use crate::database::{Database, Row};
 
 /// The default lifetime of a secret, in days. Microsoft's gallery asks for one to three years.
 pub const SECRET_DAYS: i64 = 730;
@@ -197,9 +197,9 @@ impl Clients {
             self.statement("INSERT INTO oauth_client (id, tenant, name, created, made_by, federation, form) VALUES (");
         insert.bind(id.as_str()).push(", ").bind(organization.as_str()).push(", ").bind(name.as_str()).push(", ");
         insert.bind(created.timestamp_millis()).push(", ");
-        optional(&mut insert, made_by.as_deref()).push(", ");
-        optional(&mut insert, federation.as_ref().map(FederationSettings::to_json).as_deref()).push(", ");
-        optional(&mut insert, form).push(") ON CONFLICT DO NOTHING");
+        insert.bind_optional(made_by.as_deref()).push(", ");
+        insert.bind_optional(federation.as_ref().map(FederationSettings::to_json).as_deref()).push(", ");
+        insert.bind_optional(form).push(") ON CONFLICT DO NOTHING");
         let (revoked, used, secrets) = (None, None, Vec::new());
         Ok((Client { id, organization, name, created, made_by, revoked, used, federation, secrets }, insert))
     }
@@ -246,7 +246,7 @@ impl Clients {
         insert.push("CAST(").bind(token.digest().to_string()).push(" AS TEXT), CAST(").bind(created);
         insert.push(" AS BIGINT), CAST(").bind(created.saturating_add(lifetime.num_milliseconds()));
         insert.push(" AS BIGINT), CAST(");
-        optional(&mut insert, form).push(" AS TEXT) FROM oauth_client WHERE id = ").bind(id);
+        insert.bind_optional(form).push(" AS TEXT) FROM oauth_client WHERE id = ").bind(id);
         insert.push(" ON CONFLICT DO NOTHING");
         Ok((token, insert))
     }
@@ -287,7 +287,7 @@ impl Clients {
         federation: Option<&FederationSettings>,
     ) -> Result<(), ClientError> {
         let mut update = self.statement("UPDATE oauth_client SET federation = ");
-        optional(&mut update, federation.map(FederationSettings::to_json).as_deref()).push(" WHERE id = ").bind(id);
+        update.bind_optional(federation.map(FederationSettings::to_json).as_deref()).push(" WHERE id = ").bind(id);
         update.push(" AND tenant = ").bind(organization);
         let mut tokens = self.statement("DELETE FROM oauth_token WHERE secret IS NULL AND client = ");
         tokens.bind(id).push(" AND tenant = ").bind(organization);

@@ -19,7 +19,7 @@ pub use self::{
     mapping::{Mapped, ScimGroup, ScimGroups},
 };
 use crate::{
-    database::{Database, Row, Session, Work, optional},
+    database::{Database, Row, Session, Work},
     store::assignments,
 };
 
@@ -229,14 +229,14 @@ impl Work for Definition {
             write.push("INSERT INTO user_group (tenant, id, name, sort_name, created, made_by, purpose) VALUES (");
             write.bind(tenant).push(", ").bind(self.id.as_str()).push(", ").bind(self.name.as_str()).push(", ");
             write.bind(key).push(", ").bind(Utc::now().timestamp_millis()).push(", ").bind(made_by.as_str()).push(", ");
-            optional(&mut write, self.purpose.as_deref());
+            write.bind_optional(self.purpose.as_deref());
             write.push(")");
         } else {
             if !all.iter().any(|(id, _)| *id == self.id) {
                 return Ok(Err(UserGroupError::Gone));
             }
             write.push("UPDATE user_group SET name = ").bind(self.name.as_str()).push(", sort_name = ").bind(key);
-            optional(write.push(", purpose = "), self.purpose.as_deref());
+            write.push(", purpose = ").bind_optional(self.purpose.as_deref());
             write.push(" WHERE tenant = ").bind(tenant).push(" AND id = ").bind(self.id.as_str());
         }
         // Another administrator may have removed the user group at this moment.

@@ -155,7 +155,7 @@ impl<H: DocumentHooks> Commit<H> {
         let modified = modified_text(resource_type, &Value::DateTime(*modified)).max(locked.modified);
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(locked.next.as_str()).push(", modified = ");
-        optional(&mut update, modified.as_deref());
+        update.bind_optional(modified.as_deref());
         update.push(", places = ").bind(held.next);
         self.of_resource(&mut update, id);
         session.execute(&update).await?;
@@ -203,7 +203,7 @@ impl<H: DocumentHooks> Commit<H> {
         insert.push("VALUES (");
         insert.bind(self.context.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
         insert.bind(resource.resource_type().name()).push(", ").push(session.dialect().random_text()).push(", ");
-        optional(&mut insert, modified_of(resource).as_deref());
+        insert.bind_optional(modified_of(resource).as_deref());
         insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
         insert.bind(document).push(", ");
         comparable(&mut insert, comparable_document);
@@ -232,7 +232,7 @@ impl<H: DocumentHooks> Commit<H> {
         self.keep_keys(session, resource, &self.keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(locked.next.as_str()).push(", modified = ");
-        optional(&mut update, modified_of(resource).as_deref());
+        update.bind_optional(modified_of(resource).as_deref());
         update.push(", places = ").bind(places.saturating_add(room(table, resource)));
         update.push(", bytes = ").bind(bytes).push(", document = ").bind(document).push(", comparable = ");
         comparable(&mut update, comparable_document);
@@ -370,14 +370,6 @@ impl<H: DocumentHooks> Commit<H> {
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.context.tenant().as_str()).push(" AND id = ").bind(id)
     }
-}
-
-/// Binds the text, or writes NULL if it is `None`.
-fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => statement.bind(text),
-        None => statement.push("NULL"),
-    };
 }
 
 fn elements(resource: &Resource, list: AttributeId) -> &[Value] {

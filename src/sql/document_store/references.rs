@@ -8,7 +8,7 @@ use super::{
     super::{
         counted::Counted,
         database::{Row, Session},
-        statement::{Dialect, Statement, array_of},
+        statement::{Dialect, Statement},
     },
     spent::of_added_references,
     tables::List,
@@ -27,11 +27,10 @@ const MOST_CLEARED: i64 = 200_000;
 /// Adds the condition that `column` differs from all of the ids. PostgreSQL hashes the rows of a query, but would
 /// search an array for every row of the list.
 fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
-    let ids = array_of(ids);
     query.push(column);
     match query.dialect() {
-        Dialect::Sqlite => query.push(" NOT IN (SELECT e.value FROM json_each(").bind(ids).push(") AS e)"),
-        _ => query.push(" NOT IN (SELECT jsonb_array_elements_text(").bind(ids).push("::text::jsonb))"),
+        Dialect::Sqlite => query.push(" NOT IN (SELECT e.value FROM json_each(").bind_array(ids).push(") AS e)"),
+        _ => query.push(" NOT IN (SELECT jsonb_array_elements_text(").bind_array(ids).push("::text::jsonb))"),
     };
 }
 

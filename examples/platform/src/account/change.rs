@@ -9,7 +9,7 @@ use scim_core::{
 
 use super::{Accounts, sort_name};
 use crate::{
-    database::{Session, Work, optional},
+    database::{Session, Work},
     session::end_all,
 };
 
@@ -93,7 +93,7 @@ impl Work for Change {
         match &self.edit {
             Edit::Values { name, email } => {
                 update.push("name = ").bind(name.as_str()).push(", sort_name = ").bind(sort_name(name));
-                optional(update.push(", email = "), email.as_deref());
+                update.push(", email = ").bind_optional(email.as_deref());
             }
             Edit::Activate => {
                 update.push("active = 1, deactivated = NULL, deactivated_by = NULL");

@@ -10,7 +10,7 @@ use scim_core::{
 
 use super::{FederationSettings, key_sets::KeySets, time};
 use crate::{
-    database::{Database, Session, Work, optional},
+    database::{Database, Session, Work},
     log::with_causes,
 };
 
@@ -209,7 +209,7 @@ impl Work for Keeping {
         let mut insert = statement("INSERT INTO oauth_token (digest, client, tenant, expires, secret) VALUES (");
         insert.bind(self.digest.as_str()).push(", ").bind(self.client.as_str()).push(", ");
         insert.bind(self.tenant.as_str()).push(", ").bind(self.expires.timestamp_millis()).push(", ");
-        optional(&mut insert, self.secret.as_deref()).push(")");
+        insert.bind_optional(self.secret.as_deref()).push(")");
         session.execute(&insert).await?;
         // Skip rows that another transaction is removing at the same time.
         let end = if dialect == Dialect::Sqlite { ")" } else { " FOR UPDATE SKIP LOCKED)" };

@@ -4,11 +4,7 @@
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
 use super::{Conflict, Entry, Outcome};
-use crate::{
-    account::user_name_key,
-    database::{Session, optional},
-    store::unique_value,
-};
+use crate::{account::user_name_key, database::Session, store::unique_value};
 
 /// The number of days after the last refusal for which a conflict with an account made by hand is kept. Providers
 /// that retry do so at least once a day.
@@ -86,7 +82,7 @@ async fn put<S: Session>(
     let mut upsert = Statement::new(session.dialect());
     upsert.push("INSERT INTO trouble (tenant, subject, account, fault, time) VALUES (").bind(entry.tenant.as_str());
     upsert.push(", ").bind(subject).push(", ");
-    optional(&mut upsert, conflict.map(|conflict| &*conflict.account));
+    upsert.bind_optional(conflict.map(|conflict| &*conflict.account));
     upsert.push(", ").bind(fault.to_string()).push(", ").bind(entry.time.timestamp_millis());
     upsert.push(") ON CONFLICT (tenant, subject) DO UPDATE SET account = excluded.account, fault = excluded.fault, ");
     Ok(session.execute(upsert.push("time = excluded.time")).await.map(drop)?)

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{Entry, Outcome, trouble};
 use crate::{
-    database::{Database, Session, Work, optional},
+    database::{Database, Session, Work},
     log::with_causes,
 };
 
@@ -186,7 +186,7 @@ async fn insert<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) 
     let after = [&entry.scim_type, &detail, &entry.quirks].map(Option::as_deref);
     for text in before.into_iter().chain([name]).chain(after) {
         insert.push(", ");
-        optional(&mut insert, text);
+        insert.bind_optional(text);
     }
     session.execute(insert.push(")")).await?;
     if let Some(body) = &entry.body {

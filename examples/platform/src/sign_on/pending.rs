@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Departure, Fault, Kind, SignOn, Start, read, written};
 use crate::{
-    database::{Session, Work, optional},
+    database::{Session, Work},
     session::random,
 };
 
@@ -131,9 +131,9 @@ impl SignOn {
         insert.push("INSERT INTO sign_in (digest, tenant, kind, purpose, session, pending, target, expires) VALUES (");
         insert.bind(TokenDigest::of(&state).to_string()).push(", ").bind(tenant).push(", ");
         insert.bind(settings.kind().as_str()).push(", ").bind(purpose.as_str());
-        optional(insert.push(", "), session);
+        insert.push(", ").bind_optional(session);
         insert.push(", ").bind(kept);
-        optional(insert.push(", "), target);
+        insert.push(", ").bind_optional(target);
         insert.push(", ").bind(now.saturating_add(BEGUN_FOR * 1_000)).push(")");
         statements.push(insert);
         self.database.execute(statements).await?;

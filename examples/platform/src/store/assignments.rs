@@ -16,7 +16,7 @@ use scim_core::{
     value::Text,
 };
 
-use crate::database::{Row, Session, array_of};
+use crate::database::{Row, Session};
 
 /// The list of a SCIM group that mappings concern.
 pub(super) const MEMBERS: &str = "members";
@@ -152,7 +152,7 @@ pub(crate) async fn count<S: Session>(
     let mut update = Statement::new(session.dialect());
     update.push("UPDATE account SET assigned = assigned + c.n * CAST(").bind(sign).push(" AS BIGINT) FROM (");
     update.push("SELECT e.value AS id, count(*) AS n FROM ").push(each);
-    update.bind(array_of(accounts.iter().map(String::as_str))).push(closing).push(") AS e");
+    update.bind_array(accounts.iter().map(String::as_str)).push(closing).push(") AS e");
     if session.dialect() == Dialect::Postgres {
         update.push(" (value)");
     }

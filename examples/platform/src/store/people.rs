@@ -22,7 +22,7 @@ use scim_core::{
 use super::assignments::{self, MEMBERS};
 use crate::{
     account::{sort_name, user_name_key},
-    database::{Session, optional},
+    database::Session,
     provisioning::{Conflict, RequestNotes},
     session::end_all,
 };
@@ -117,11 +117,11 @@ fn account<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statem
     insert.push("external_id, department, active, created) VALUES (").bind(tenant).push(", ").bind(resource.id());
     insert.push(", 'scim', ").bind(cut(user_name, ADDRESS)).push(", ").bind(user_name_key(user_name));
     insert.push(", ").bind(cut(&name, NAME)).push(", ").bind(sort_name(&name)).push(", ");
-    optional(&mut insert, email_of(resource).as_deref());
+    insert.bind_optional(email_of(resource).as_deref());
     insert.push(", ");
-    optional(&mut insert, external_id);
+    insert.bind_optional(external_id);
     insert.push(", ");
-    optional(&mut insert, text(resource, DEPARTMENT).map(|text| cut(&text, NAME)).as_deref());
+    insert.bind_optional(text(resource, DEPARTMENT).map(|text| cut(&text, NAME)).as_deref());
     insert.push(", ").bind(i64::from(is_active(resource))).push(", ").bind(created.timestamp_millis());
     insert.push(") ON CONFLICT (tenant, id) DO UPDATE SET user_name = excluded.user_name, ");
     insert.push("user_name_key = excluded.user_name_key, name = excluded.name, sort_name = excluded.sort_name, ");

@@ -10,7 +10,7 @@ use scim_core::{
 use super::{UserGroupError, UserGroups, lock};
 use crate::{
     account::sort_name,
-    database::{Row, Session, Work, array_of},
+    database::{Row, Session, Work},
     store::assignments::{follow_members, unmap},
 };
 
@@ -208,7 +208,7 @@ impl Work for Mapping {
             let mut insert = Statement::new(dialect);
             insert.push("INSERT INTO user_group_mapping (tenant, scim_group, user_group) SELECT CAST(").bind(tenant);
             insert.push(" AS TEXT), CAST(").bind(self.scim_group.as_str()).push(" AS TEXT), e.value FROM ").push(each);
-            insert.bind(array_of(add.iter().copied())).push(cast).push(" WHERE 1 = 1 ON CONFLICT DO NOTHING");
+            insert.bind_array(add.iter().copied()).push(cast).push(" WHERE 1 = 1 ON CONFLICT DO NOTHING");
             session.execute(&insert).await?;
             mapped.joined = follow_members(session, tenant, &self.scim_group).await?;
         }
