@@ -150,7 +150,9 @@ impl Application<'_> {
         let parent = self.resource_type.parent(attribute);
         let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) else { return Ok(()) };
         object.remove(attribute);
-        if object.is_empty() && parent != AttributeId::ROOT {
+        let is_empty = object.is_empty();
+        self.edited.retain(|list| self.after.value(*list).is_some());
+        if is_empty && parent != AttributeId::ROOT {
             return self.unassign(parent);
         }
         Ok(())
@@ -221,6 +223,11 @@ impl Application<'_> {
         if !self.edited.contains(&list) {
             self.edited.push(list);
         }
+    }
+
+    /// Forgets that single values of a list were changed, since the client has replaced the whole list.
+    pub(super) fn forget_edits(&mut self, list: AttributeId) {
+        self.edited.retain(|edited| *edited != list);
     }
 }
 

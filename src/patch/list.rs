@@ -37,6 +37,7 @@ impl Application<'_> {
             _ if !given.is_empty() => {
                 let given = self.with_fixed_parts(list, given)?;
                 self.take(list);
+                self.forget_edits(list);
                 self.put(list, given)
             }
             // The schema knows none of the values, so the operation is ignored, as an operation on an unknown

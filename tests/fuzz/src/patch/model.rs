@@ -413,6 +413,7 @@ impl Model {
         let document = self.after.as_object_mut().expect("an object");
         if elements.is_empty() {
             document.remove(list.name);
+            self.edited.remove(list.name);
         } else {
             document.insert(list.name.to_owned(), elements.into());
         }

@@ -529,6 +529,18 @@ pub(crate) const REPLACE: &[Case] = &[
         To(r#"{"emails":[{"value":"n@x","type":"work"}]}"#),
     ),
     case(
+        "7644-3.5.2.3-03: after a change of one value",
+        User,
+        r#"{"op":"replace","path":"emails[type eq \"work\"].display","value":"D"},{"op":"replace","path":"emails","value":[{"primary":true},{"primary":false}]}"#,
+        To(r#"{"emails":[{"primary":true},{"primary":false}]}"#),
+    ),
+    case(
+        "7644-3.5.2.3-03: after a change of one value and the removal of all values",
+        User,
+        r#"{"op":"replace","path":"emails[type eq \"work\"].display","value":"D"},{"op":"remove","path":"emails"},{"op":"add","path":"emails","value":[{"primary":true},{"primary":false}]}"#,
+        To(r#"{"emails":[{"primary":true},{"primary":false}]}"#),
+    ),
+    case(
         "7644-3.5.2.3-03: all members, O-13",
         Group,
         r#"{"op":"replace","path":"members","value":[{"value":"c"},{"value":"d"}]}"#,

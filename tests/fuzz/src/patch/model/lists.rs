@@ -26,6 +26,7 @@ impl Model {
             let is_object_with = |element: &Json, len| element.as_object().is_some_and(|object| object.len() == len);
             let is_unknown = |element: &Json| is_object_with(element, 1) && element.get("unknown").is_some();
             if !unique.is_empty() {
+                self.edited.remove(list.name);
                 self.put(list, unique);
             } else if given.iter().any(is_unknown) {
                 // The schema does not know the members: the operation is an operation on an unknown attribute.
@@ -115,7 +116,10 @@ impl Model {
                 _ => self.create(op, list, condition, sub, value, has_value),
             };
         }
-        self.edited.insert(list.name);
+        // A value that was removed, or that the operation left alone, is no changed value.
+        if sub.is_some() || op != Op::Remove && value.is_some() || op == Op::Add && !has_value {
+            self.edited.insert(list.name);
+        }
         let empties = self.preset != Preset::Strict;
         let mut primaries = Vec::new();
         for at in &selected {
