@@ -128,14 +128,14 @@ impl Resource {
 
     /// Sets `meta.lastModified`, and `meta.created` unless `created` is `None`.
     pub(crate) fn set_times(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) {
-        if !matches!(self.root.get(AttributeId::META), Some(Value::Complex(_))) {
-            self.root.insert(AttributeId::META, Value::Complex(Object::with_capacity(2)));
-        }
+        let created = created.map(|created| (AttributeId::META_CREATED, Value::DateTime(created)));
+        let times = created.into_iter().chain([(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified))]);
         if let Some(Value::Complex(meta)) = self.root.get_mut(AttributeId::META) {
-            if let Some(created) = created {
-                meta.insert(AttributeId::META_CREATED, Value::DateTime(created));
+            for (attribute, time) in times {
+                meta.insert(attribute, time);
             }
-            meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
+        } else {
+            self.root.insert(AttributeId::META, Value::Complex(times.collect()));
         }
     }
 

@@ -88,7 +88,7 @@ impl ValueEdit {
         match root.get_mut(attribute) {
             _ if list.is_empty() => drop(root.remove(attribute)),
             Some(there) => *there = Value::List(list.into()),
-            None => root.push(attribute, Value::List(list.into())),
+            None => drop(root.insert(attribute, Value::List(list.into()))),
         }
         effect
     }

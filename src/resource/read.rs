@@ -195,6 +195,8 @@ struct Reader<'a> {
     unpacked: Vec<Text>,
     /// The room in which the values of each list are collected.
     collected: Vec<Value>,
+    /// The members of the open objects: those of an inner object behind those of the object around it.
+    members: Vec<(AttributeId, Value)>,
     /// The fault, for which serde's error has no room.
     fault: Option<ResourceError>,
 }
@@ -215,6 +217,7 @@ impl<'a> Reader<'a> {
             loss: Loss::None,
             unpacked: Vec::new(),
             collected: Vec::new(),
+            members: Vec::new(),
             fault: None,
         }
     }

@@ -46,11 +46,7 @@ pub enum Handover {
 impl Entry {
     /// The entry of a resource, with the unique keys that its schema defines.
     pub fn new(resource: impl Into<Arc<Resource>>) -> Self {
-        let mut resource = resource.into();
-        // Reading reserves room for a typical resource. A store may keep the resource for a long time.
-        if let Some(resource) = Arc::get_mut(&mut resource) {
-            resource.root_mut().shrink_to_fit();
-        }
+        let resource = resource.into();
         let unique = resource.unique_keys();
         Self { resource, unique, kept: Vec::new(), handover: None }
     }

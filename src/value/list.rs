@@ -94,21 +94,6 @@ impl List {
         values.shrink_to_fit();
         values.into()
     }
-
-    /// Gives back room that was reserved for more values, here and in every value. Leaves shared values as they are.
-    pub(super) fn shrink_to_fit(&mut self) {
-        match &mut self.0 {
-            Kept::Few(values) => {
-                Arc::get_mut(values).into_iter().flatten().for_each(Value::shrink_to_fit);
-            }
-            Kept::Many(values) => {
-                if let Some(values) = Arc::get_mut(values) {
-                    values.iter_mut().for_each(Value::shrink_to_fit);
-                    values.shrink_to_fit();
-                }
-            }
-        }
-    }
 }
 
 impl Default for List {

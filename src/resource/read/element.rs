@@ -169,7 +169,7 @@ impl Reader<'_> {
             self.resource_type.attribute(*display).mutability() != Mutability::ReadOnly && !object.contains(*display)
         };
         if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
-            object.push(display, self.text(display, &shown)?);
+            object.insert(display, self.text(display, &shown)?);
         }
         self.unpacked.push(name.into());
         Ok(true)

@@ -1,6 +1,6 @@
 //! The members of JSON objects: the attribute of each member, and the treatment of members that are not read.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde::{
     Deserialize,
@@ -50,7 +50,8 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 /// Reads attributes of the core schema from an object of their own under its URN.
 struct CoreObject<'r, 'a> {
     reader: &'r mut Reader<'a>,
-    object: &'r mut Object,
+    /// The position of the first member of the resource.
+    first: usize,
     seen: &'r mut Seen,
 }
 
@@ -70,10 +71,10 @@ impl<'de> Visitor<'de> for CoreObject<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<(), M::Error> {
-        let Self { reader, object, seen } = self;
+        let Self { reader, first, seen } = self;
         reader.open(AttributeId::ROOT)?;
         reader.in_core_object = true;
-        reader.members_into(AttributeId::ROOT, map, object, seen)?;
+        reader.collect(AttributeId::ROOT, map, first, seen)?;
         reader.in_core_object = false;
         reader.depth -= 1;
         Ok(())
@@ -126,27 +127,35 @@ impl Reader<'_> {
         map: M,
     ) -> Result<(Object, Tally), M::Error> {
         self.open(parent)?;
-        // Room for the members of a typical request: to grow later would move all of them. The elements of a list
-        // mostly have the same members, and a list may have many elements.
-        let room = match &self.previous {
-            Some(previous) if previous.parent == parent => previous.members,
-            _ => self.resource_type.children(parent).len().min(24),
-        };
-        let mut object = Object::with_capacity(room);
+        let first = self.members.len();
+        if first == 0 {
+            // Room for the members of a typical request: to grow later would move all of them. The elements of a list
+            // mostly have the same members.
+            self.members.reserve_exact(match &self.previous {
+                Some(previous) if previous.parent == parent => previous.members,
+                _ => self.resource_type.children(parent).len().min(24),
+            });
+        }
         let mut seen = Seen::default();
-        let tally = self.members_into(parent, map, &mut object, &mut seen)?;
-        self.previous = Some(seen.into_previous(parent, object.len()));
+        let tally = self.collect(parent, map, first, &mut seen)?;
+        self.previous = Some(seen.into_previous(parent, self.members.len().saturating_sub(first)));
         self.depth -= 1;
-        Ok((object, tally))
+        // An element or another small value takes the allocation. A resource, which has much unused room, does not.
+        let object = if first == 0 && parent != AttributeId::ROOT {
+            mem::take(&mut self.members)
+        } else {
+            self.members.drain(first..).collect()
+        };
+        Ok((Object::of_distinct(object), tally))
     }
 
-    /// Reads the members of the object of `parent` into `object`. A member that occurs twice is refused
-    /// (RFC 7643 §2.1). The value of a read-only attribute, such as `id` or `meta` (§3.1), is dropped (RFC 7644 §3.3).
-    fn members_into<'de, M: MapAccess<'de>>(
+    /// Collects the members of the object of `parent`, of which the first is at `first`. A member that occurs twice is
+    /// refused (RFC 7643 §2.1). The value of a read-only attribute, such as `id` or `meta` (§3.1), is dropped (RFC 7644 §3.3).
+    fn collect<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,
         mut map: M,
-        object: &mut Object,
+        first: usize,
         seen: &mut Seen,
     ) -> Result<Tally, M::Error> {
         let at_root = parent == AttributeId::ROOT;
@@ -161,7 +170,7 @@ impl Reader<'_> {
             let attribute = match name {
                 Named::Attribute(attribute) => attribute,
                 Named::CoreSchema => {
-                    map.next_value_seed(CoreObject { reader: self, object, seen })?;
+                    map.next_value_seed(CoreObject { reader: self, first, seen })?;
                     continue;
                 }
                 Named::Unknown => {
@@ -185,7 +194,7 @@ impl Reader<'_> {
             if let Some((reference, value)) = derived
                 && reference == attribute
             {
-                let is_needed = !self.is_stored() && !object.contains(value);
+                let is_needed = !self.is_stored() && !self.has(first, value);
                 let place = Place::IdInUrl(is_needed.then_some(&mut referred));
                 map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One, place })?;
                 continue;
@@ -197,20 +206,24 @@ impl Reader<'_> {
                 continue;
             }
             let mode = Mode::of(self.resource_type, attribute);
-            let before = object.len();
-            let place = Place::Member(&mut *object);
-            map.next_value_seed(OfAttribute { reader: self, attribute, mode, place })?;
-            if object.len() == before {
+            let before = self.members.len();
+            map.next_value_seed(OfAttribute { reader: self, attribute, mode, place: Place::Member })?;
+            if self.members.len() == before {
                 tally.unassigned = true;
                 tally.no_value |= conventional.value == Some(attribute);
             }
         }
         if let (Some(id), Some((_, value))) = (referred, derived)
-            && !object.contains(value)
+            && !self.has(first, value)
         {
-            object.push(value, Value::String(id));
+            self.members.push((value, Value::String(id)));
         }
         Ok(tally)
+    }
+
+    /// Whether the innermost open object, whose first member is at `first`, has a value of `attribute`.
+    fn has(&self, first: usize, attribute: AttributeId) -> bool {
+        self.members.iter().skip(first).any(|(id, _)| *id == attribute)
     }
 
     /// The attribute that probably comes next in the object of `parent`, after `count` attributes, the last one `last`.

@@ -38,7 +38,8 @@ impl Mode {
 
 /// The destination of a value. The value is built in place: values are large, and each move costs.
 pub(super) enum Place<'r> {
-    Member(&'r mut Object),
+    /// The members of the innermost open object, which the reader collects.
+    Member,
     Element(&'r mut Vec<Value>),
     Alone(&'r mut Option<Value>),
     /// The id in a URL; the URL itself is not kept. `None` if the id is not needed.
@@ -49,7 +50,7 @@ impl Place<'_> {
     /// The same destination, for another attempt.
     pub(super) fn reborrow(&mut self) -> Place<'_> {
         match self {
-            Self::Member(object) => Place::Member(object),
+            Self::Member => Place::Member,
             Self::Element(values) => Place::Element(values),
             Self::Alone(value) => Place::Alone(value),
             Self::IdInUrl(id) => Place::IdInUrl(id.as_deref_mut()),
@@ -110,7 +111,7 @@ impl OfAttribute<'_, '_> {
     #[inline]
     fn put_whole(self, value: Value) {
         match self.place {
-            Place::Member(object) => object.push(self.attribute, value),
+            Place::Member => self.reader.members.push((self.attribute, value)),
             Place::Element(values) => values.push(value),
             Place::Alone(place) => *place = Some(value),
             Place::IdInUrl(id) => {

@@ -15,7 +15,7 @@ use crate::{
         statement::{Dialect, Param, Statement},
     },
     store::{RequestContext, StoreError},
-    value::{Object, Text, Value},
+    value::{Text, Value},
 };
 
 /// The size of a value of a list in memory, besides its id.
@@ -188,12 +188,9 @@ fn values_of(rows: &Rows<'_>, holders: &[Param]) -> Statement {
 
 /// An element of a list. Its `type` follows from the table.
 fn element(table: &TypeTable, list: AttributeId, value: AttributeId, id: &str, resource_type: &str) -> Value {
-    let mut element = Object::with_capacity(2);
-    element.insert(value, Value::String(id.into()));
-    if let Some(type_of) = table.resource_type.conventional(list).type_of {
-        element.insert(type_of, Value::String(resource_type.into()));
-    }
-    Value::Complex(element)
+    let type_of = table.resource_type.conventional(list).type_of;
+    let type_of = type_of.map(|type_of| (type_of, Value::String(resource_type.into())));
+    Value::Complex([(value, Value::String(id.into()))].into_iter().chain(type_of).collect())
 }
 
 /// The query for the holders of some values, as pairs of ids: the value, the holder.

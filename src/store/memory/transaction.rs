@@ -279,10 +279,8 @@ fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
     if !resource_type.reference_lists().iter().any(|list| root.contains(*list)) {
         return Arc::clone(resource);
     }
-    let mut kept = Object::with_capacity(root.len());
-    for (attribute, value) in root.iter().filter(|(attribute, _)| !resource_type.is_reference_list(*attribute)) {
-        kept.push(attribute, value.clone());
-    }
+    let kept = root.iter().filter(|(attribute, _)| !resource_type.is_reference_list(*attribute));
+    let kept = kept.map(|(attribute, value)| (attribute, value.clone())).collect();
     Arc::new(Resource::from_object(Arc::clone(resource_type), kept))
 }
 

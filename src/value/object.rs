@@ -1,0 +1,149 @@
+//! An object: attributes with their values, in one allocation of the exact size.
+
+use std::mem;
+
+use crate::schema::AttributeId;
+
+use super::Value;
+
+/// Attributes with their values, in the order in which they were given.
+///
+/// Equality ignores the order (RFC 7643 §2.3.8). An attribute occurs at most once.
+///
+/// ```
+/// use scim_core::{schema::AttributeId, value::{Object, Value}};
+///
+/// let mut object = Object::from_iter([(AttributeId::ID, Value::String("2819c223".into()))]);
+/// assert_eq!(object.insert(AttributeId::EXTERNAL_ID, Value::String("701984".into())), None);
+/// let ids: Vec<_> = object.iter().filter_map(|(_, value)| value.as_str()).collect();
+/// assert_eq!(ids, ["2819c223", "701984"]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Object {
+    // Objects are read and copied more often than changed, and a store keeps them: room to grow would be paid for
+    // in each of them.
+    members: Box<[(AttributeId, Value)]>,
+}
+
+impl Object {
+    /// An object without members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An object of members whose attributes are known to differ.
+    pub(crate) fn of_distinct(members: Vec<(AttributeId, Value)>) -> Self {
+        Self { members: members.into() }
+    }
+
+    /// The value of `attribute`; `None` if the object has no such member.
+    #[inline]
+    pub fn get(&self, attribute: AttributeId) -> Option<&Value> {
+        self.members.iter().find(|(id, _)| *id == attribute).map(|(_, value)| value)
+    }
+
+    /// The value of `attribute`, to be changed in place.
+    pub fn get_mut(&mut self, attribute: AttributeId) -> Option<&mut Value> {
+        self.members.iter_mut().find(|(id, _)| *id == attribute).map(|(_, value)| value)
+    }
+
+    /// Sets `attribute`. If the object had a value for it, the new value takes the same position and the old value
+    /// is returned. A new member moves the others: [`from_iter`](Self::from_iter) makes an object of many members.
+    pub fn insert(&mut self, attribute: AttributeId, value: Value) -> Option<Value> {
+        if let Some(existing) = self.get_mut(attribute) {
+            return Some(mem::replace(existing, value));
+        }
+        let mut members = mem::take(&mut self.members).into_vec();
+        members.reserve_exact(1);
+        members.push((attribute, value));
+        self.members = members.into();
+        None
+    }
+
+    /// Removes `attribute` and returns its value; `None` if the object has no such member.
+    pub fn remove(&mut self, attribute: AttributeId) -> Option<Value> {
+        let index = self.members.iter().position(|(id, _)| *id == attribute)?;
+        let mut members = mem::take(&mut self.members).into_vec();
+        let (_, removed) = members.remove(index);
+        self.members = members.into();
+        Some(removed)
+    }
+
+    /// The members, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (AttributeId, &Value)> {
+        self.members.iter().map(|(id, value)| (*id, value))
+    }
+
+    /// The members, in order, to be changed in place.
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (AttributeId, &mut Value)> {
+        self.members.iter_mut().map(|(id, value)| (*id, value))
+    }
+
+    /// Keeps the members for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(AttributeId, &mut Value) -> bool) {
+        let mut members = mem::take(&mut self.members).into_vec();
+        members.retain_mut(|(id, value)| keep(*id, value));
+        self.members = members.into();
+    }
+
+    /// The number of members.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether the object has no members.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether `attribute` has a value.
+    pub fn contains(&self, attribute: AttributeId) -> bool {
+        self.get(attribute).is_some()
+    }
+}
+
+impl Eq for Object {}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        if self.members.len() != other.members.len() {
+            return false;
+        }
+        for (index, ((left, a), (right, b))) in self.members.iter().zip(&other.members).enumerate() {
+            if left != right {
+                // The orders differ from here on.
+                let mut rest = self.members.iter().skip(index);
+                return rest.all(|(id, value)| other.get(*id) == Some(value));
+            }
+            // An attribute occurs once, so no other value of it can be equal.
+            if a != b {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl FromIterator<(AttributeId, Value)> for Object {
+    /// A later value of an attribute replaces an earlier one.
+    fn from_iter<I: IntoIterator<Item = (AttributeId, Value)>>(members: I) -> Self {
+        let members = members.into_iter();
+        let mut all: Vec<(AttributeId, Value)> = Vec::with_capacity(members.size_hint().0);
+        for (attribute, value) in members {
+            match all.iter_mut().find(|(id, _)| *id == attribute) {
+                Some((_, existing)) => *existing = value,
+                None => all.push((attribute, value)),
+            }
+        }
+        Self { members: all.into() }
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (AttributeId, Value);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.members.into_vec().into_iter()
+    }
+}
