@@ -21,6 +21,8 @@ const WAITING: (usize, usize) = (1_024, 64);
 /// The maximum number of units of work in one commit.
 const TOGETHER: usize = 128;
 
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// The queue of the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -133,7 +135,7 @@ fn write(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Re
     if !connection.is_autocommit() {
         run(connection, "ROLLBACK")?;
     }
-    run(connection, "BEGIN IMMEDIATE")?;
+    run(connection, BEGIN)?;
     let written = write_each(connection, jobs).and_then(|()| run(connection, "COMMIT"));
     if written.is_err() && !connection.is_autocommit() {
         run(connection, "ROLLBACK")?;
@@ -141,17 +143,31 @@ fn write(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Re
     written
 }
 
+/// Runs all the work in one transaction. Work that fails leaves no trace, and the rest goes on.
 fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    for job in jobs {
+    let Some((first, rest)) = jobs.split_first_mut() else { return Ok(()) };
+    // The first work needs no savepoint, for which SQLite copies each page before a change: most often the first work
+    // is the only one.
+    if first.run(connection).is_err() {
+        expect_transaction(connection)?;
+        run(connection, "ROLLBACK")?;
+        run(connection, BEGIN)?;
+    }
+    for job in rest {
         run(connection, "SAVEPOINT job")?;
         if job.run(connection).is_err() {
-            // On a full disk, SQLite rolls back the complete transaction by itself.
-            if connection.is_autocommit() {
-                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
-            }
+            expect_transaction(connection)?;
             run(connection, "ROLLBACK TO job")?;
         }
         run(connection, "RELEASE job")?;
+    }
+    Ok(())
+}
+
+/// Fails if SQLite has rolled back the complete transaction by itself, as on a full disk.
+fn expect_transaction(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
     }
     Ok(())
 }
@@ -176,5 +192,42 @@ impl Session for SqliteSession<'_> {
         let changed = prepared.execute(params_from_iter(values(statement))).map_err(failure)?;
         tell(statement.text(), changed);
         Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds its number, and then fails or not.
+    struct Addition {
+        number: i64,
+        fails: bool,
+    }
+
+    impl Job for Addition {
+        fn run(&mut self, connection: &mut Connection) -> Result<(), ()> {
+            connection.execute("INSERT INTO done VALUES (?1)", [self.number]).unwrap();
+            if self.fails { Err(()) } else { Ok(()) }
+        }
+
+        fn fail(&mut self, _: StoreError) {}
+
+        fn answer(self: Box<Self>) {}
+    }
+
+    #[test]
+    fn failed_work_leaves_no_trace_and_the_rest_is_done() {
+        for failing in 0..16_i64 {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch("CREATE TABLE done (number INTEGER)").unwrap();
+            let fails = |number: i64| failing >> number & 1 == 1;
+            let job = |number| Box::new(Addition { number, fails: fails(number) }) as Box<dyn Job>;
+            write(&mut connection, &mut (0..4).map(job).collect::<Vec<_>>()).unwrap();
+            assert!(connection.is_autocommit());
+            let mut query = connection.prepare("SELECT number FROM done ORDER BY number").unwrap();
+            let done: Vec<i64> = query.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+            assert_eq!(done, (0..4).filter(|number| !fails(*number)).collect::<Vec<_>>(), "{failing:04b}");
+        }
     }
 }
