@@ -8,9 +8,11 @@ pub mod chart;
 mod conflict;
 mod export;
 mod filter;
+mod names;
 mod read;
 mod recording;
 mod repeats;
+mod sums;
 mod trouble;
 mod writer;
 

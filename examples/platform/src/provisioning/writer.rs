@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use scim_core::{
     sql::Statement,
     store::{CommitError, StoreError},
@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Entry, Outcome, trouble};
+use super::{Entry, names::Names, sums::Sums, trouble};
 use crate::{
     database::{Database, Session, Work},
     log::with_causes,
@@ -39,13 +39,8 @@ const PURGE: Duration = Duration::from_secs(600);
 /// The number of days for which a row is kept.
 pub const KEPT_DAYS: i64 = 30;
 
-const HOUR: i64 = 3_600_000;
-
-/// The time without a request, in milliseconds, that ends a cycle.
-const PAUSE: i64 = 5 * 60 * 1_000;
-
-/// The time for which an instance may trust a key that has ended, with a margin.
-const SLACK: TimeDelta = TimeDelta::minutes(1);
+/// An hour, in milliseconds.
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// The number of consecutive failures after which the rest of a batch is given up.
 const ATTEMPTS: usize = 3;
@@ -160,12 +155,17 @@ impl Work for Batch {
         tenants.sort_unstable();
         tenants.dedup();
         for tenant in tenants {
-            for entry in self.0.iter().filter(|entry| entry.tenant == tenant) {
-                let name = name(session, entry).await?;
+            let entries: Vec<&Entry> =
+                self.0.iter().map(|entry| &**entry).filter(|entry| entry.tenant == tenant).collect();
+            let names = Names::find(session, tenant, &entries).await?;
+            let mut sums = Sums::new(tenant);
+            for entry in entries {
+                let name = names.of(session, entry).await?;
                 insert(session, entry, name.as_deref()).await?;
                 trouble::note(session, entry, name.as_deref()).await?;
-                count(session, entry).await?;
+                sums.add(entry);
             }
+            sums.write(session).await?;
         }
         Ok(())
     }
@@ -199,106 +199,4 @@ async fn insert<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) 
         session.execute(&insert).await?;
     }
     Ok(())
-}
-
-/// The name of the resource: the name of the account, the display name of any other resource, or the name that a
-/// refused request claimed.
-async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
-    let Some(resource) = &entry.resource else { return Ok(entry.claimed.clone()) };
-    let mut query = Statement::new(session.dialect());
-    query.push("SELECT name FROM account WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
-    query.bind(resource.as_str());
-    if let Some(mut row) = session.rows(&query).await?.pop() {
-        return row.text(0);
-    }
-    let mut query = Statement::new(session.dialect());
-    query.push("SELECT document FROM resource WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
-    query.bind(resource.as_str());
-    if let Some(mut row) = session.rows(&query).await?.pop() {
-        let document: serde_json::Value = serde_json::from_str(&row.required_text(0)?).map_err(StoreError::backend)?;
-        let texts = ["displayName", "userName"].into_iter().filter_map(|name| document.get(name)?.as_str());
-        return Ok(texts.map(str::to_owned).next());
-    }
-    // The resource is gone: an earlier row has its name.
-    let mut query = Statement::new(session.dialect());
-    query.push("SELECT name FROM request WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND resource = ");
-    query.bind(resource.as_str()).push(" AND name IS NOT NULL ORDER BY position DESC LIMIT 1");
-    let found = session.rows(&query).await?.pop().map(|mut row| row.required_text(0)).transpose()?;
-    Ok(found.or_else(|| entry.claimed.clone()))
-}
-
-/// Adds the request to its hour, to its cycle and to the state of the connection.
-async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
-    let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
-    let outcome = entry.outcome();
-    if entry.caller.is_none() && entry.closed.is_none() {
-        // Any client can send a request without a key, so the request must not count as a request of the provider.
-        return connection(session, entry, time).await;
-    }
-    let (refused, failed) = (i64::from(outcome == Outcome::Refused), i64::from(outcome == Outcome::Failed));
-    let mut hour = Statement::new(session.dialect());
-    hour.push("INSERT INTO request_hour (tenant, hour, requests, refused, failed) VALUES (").bind(tenant).push(", ");
-    hour.bind(time - time.rem_euclid(HOUR)).push(", 1, ").bind(refused).push(", ").bind(failed);
-    hour.push(") ON CONFLICT (tenant, hour) DO UPDATE SET requests = request_hour.requests + 1, ");
-    hour.push("refused = request_hour.refused + excluded.refused, failed = request_hour.failed + excluded.failed");
-    session.execute(&hour).await?;
-    if let Some(key) = &entry.closed {
-        if key.ended.is_none() {
-            // An administrator has turned SCIM off, so the refusal is not a failure of the connection.
-            return Ok(());
-        }
-        let mut sent = Statement::new(session.dialect());
-        sent.push("UPDATE api_key SET refused = ").bind(time).push(" WHERE digest = ").bind(key.digest.as_str());
-        session.execute(&sent).await?;
-        return connection(session, entry, time).await;
-    }
-
-    let mut cycle = Statement::new(session.dialect());
-    cycle
-        .push("UPDATE request_cycle SET ended = ")
-        .bind(time)
-        .push(", requests = requests + 1, failures = failures + ");
-    cycle.bind(refused + failed).push(" WHERE tenant = ").bind(tenant);
-    cycle.push(" AND started = (SELECT MAX(started) FROM request_cycle WHERE tenant = ").bind(tenant);
-    cycle.push(") AND ended > ").bind(time - PAUSE);
-    if session.execute(&cycle).await? == 0 {
-        let mut begin = Statement::new(session.dialect());
-        begin.push("INSERT INTO request_cycle (tenant, started, ended, requests, failures) VALUES (").bind(tenant);
-        begin.push(", ").bind(time).push(", ").bind(time).push(", 1, ").bind(refused + failed);
-        session.execute(begin.push(") ON CONFLICT DO NOTHING")).await?;
-    }
-    connection(session, entry, time).await
-}
-
-async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Result<(), StoreError> {
-    let mut upsert = Statement::new(session.dialect());
-    upsert.push("INSERT INTO connection (tenant, first, last, worked, failing, fault) VALUES (");
-    upsert.bind(entry.tenant.as_str()).push(", ").bind(time).push(", ").bind(time).push(", ");
-    if entry.outcome() == Outcome::Done {
-        upsert.bind(time).push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
-        upsert.push("worked = excluded.worked, failing = NULL, ");
-        // A stranger's fault says nothing about a provider whose key works.
-        upsert.push("fault = CASE WHEN connection.fault LIKE '%\"caller\":null%' THEN NULL ELSE connection.fault END");
-    } else {
-        // The page finds the account by its user name.
-        let name = entry.conflicts.first().map(|conflict| &conflict.user_name).or(entry.claimed.as_ref());
-        let fault = entry.fault(name.map(String::as_str));
-        // Where the provider is refused as a whole, an earlier failure of a single person is a separate matter.
-        let begins = fault.get("atOnce") == Some(&serde_json::Value::Bool(true));
-        upsert.push("NULL, ").bind(time).push(", ").bind(fault.to_string());
-        upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, failing = ");
-        upsert.push(if begins {
-            "CASE WHEN connection.fault LIKE '%\"atOnce\":true%' THEN COALESCE(connection.failing, excluded.failing) \
-             ELSE excluded.failing END"
-        } else {
-            "COALESCE(connection.failing, excluded.failing)"
-        });
-        if let Some(ended) = entry.closed.as_ref().and_then(|key| key.ended) {
-            // Another key works: the connection does not fail, and the page warns about this key by the key's own
-            // row.
-            upsert.push(" WHERE connection.worked IS NULL OR connection.worked <= ");
-            upsert.bind((ended + SLACK).timestamp_millis());
-        }
-    }
-    Ok(session.execute(&upsert).await.map(drop)?)
 }
