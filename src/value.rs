@@ -15,7 +15,7 @@ pub use self::{list::List, number::Decimal, object::Object, text::Text};
 use chrono::{DateTime, Utc};
 
 /// The value of an attribute (RFC 7643 §2.3). There is no null: an attribute without a value is absent (§2.5).
-// The tag of a text is the tag of the value as well: every other variant leaves that byte unused, so that a value has 24
+// The tag of a text is the tag of the value as well: every other variant leaves that byte unused. So a value has 24
 // bytes, and a member of an object 32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]

@@ -151,7 +151,7 @@ impl Application<'_> {
         let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) else { return Ok(()) };
         object.remove(attribute);
         let is_empty = object.is_empty();
-        self.edited.retain(|list| self.after.value(*list).is_some());
+        self.forget_absent();
         if is_empty && parent != AttributeId::ROOT {
             return self.unassign(parent);
         }
@@ -223,6 +223,11 @@ impl Application<'_> {
         if !self.edited.contains(&list) {
             self.edited.push(list);
         }
+    }
+
+    /// Forgets that single values were changed of lists that no longer have a value.
+    pub(super) fn forget_absent(&mut self) {
+        self.edited.retain(|list| self.after.value(*list).is_some());
     }
 
     /// Forgets that single values of a list were changed, since the client has replaced the whole list.

@@ -95,6 +95,7 @@ impl Application<'_> {
         if members.is_empty() {
             self.after.root_mut().remove(object);
         }
+        self.forget_absent();
         Ok(())
     }
 

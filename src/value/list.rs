@@ -130,7 +130,11 @@ impl PartialEq for List {
 }
 
 impl From<Vec<Value>> for List {
-    fn from(values: Vec<Value>) -> Self {
+    fn from(mut values: Vec<Value>) -> Self {
+        // Room for as many values again is room to grow. More room is left over from values that were removed.
+        if values.capacity() / 2 > values.len() {
+            values.shrink_to_fit();
+        }
         Self(if values.len() <= FEW { Kept::Few(values.into()) } else { Kept::Many(Arc::new(values)) })
     }
 }

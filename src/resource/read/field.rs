@@ -24,6 +24,9 @@ use crate::{
 
 use serde::de::DeserializeSeed;
 
+/// Room for the members of a typical request: to grow later would move all of them.
+const ROOM: usize = 24;
+
 /// Reads the resource as a whole.
 pub(super) struct Body<'r, 'a>(pub(super) &'r mut Reader<'a>);
 
@@ -43,6 +46,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Object, M::Error> {
+        self.0.members.reserve_exact(ROOM);
         self.0.members(AttributeId::ROOT, map).map(|(object, _)| object)
     }
 }
@@ -128,29 +132,27 @@ impl Reader<'_> {
     ) -> Result<(Object, Tally), M::Error> {
         self.open(parent)?;
         let first = self.members.len();
-        if first == 0 {
-            // Room for the members of a typical request: to grow later would move all of them. The elements of a list
-            // mostly have the same members.
+        // The reader of a resource has room from the start; the reader of a value makes it for each outermost object.
+        let is_alone = self.members.capacity() == 0;
+        if is_alone {
+            // The elements of a list mostly have the same members.
             self.members.reserve_exact(match &self.previous {
                 Some(previous) if previous.parent == parent => previous.members,
-                _ => self.resource_type.children(parent).len().min(24),
+                _ => self.resource_type.children(parent).len().min(ROOM),
             });
         }
         let mut seen = Seen::default();
         let tally = self.collect(parent, map, first, &mut seen)?;
         self.previous = Some(seen.into_previous(parent, self.members.len().saturating_sub(first)));
         self.depth -= 1;
-        // An element or another small value takes the allocation. A resource, which has much unused room, does not.
-        let object = if first == 0 && parent != AttributeId::ROOT {
-            mem::take(&mut self.members)
-        } else {
-            self.members.drain(first..).collect()
-        };
+        // An outermost object takes the allocation, which holds nothing else.
+        let object = if is_alone { mem::take(&mut self.members) } else { self.members.drain(first..).collect() };
         Ok((Object::of_distinct(object), tally))
     }
 
     /// Collects the members of the object of `parent`, of which the first is at `first`. A member that occurs twice is
-    /// refused (RFC 7643 §2.1). The value of a read-only attribute, such as `id` or `meta` (§3.1), is dropped (RFC 7644 §3.3).
+    /// refused (RFC 7643 §2.1). The value of a read-only attribute, such as `id` or `meta` (§3.1), is dropped
+    /// (RFC 7644 §3.3).
     fn collect<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,

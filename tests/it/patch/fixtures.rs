@@ -60,7 +60,11 @@ static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     let paint = Schema::new("urn:example:Paint", "Paint")
         .with_attribute(text("color"))
         .with_attribute(text("maker").with_mutability(Mutability::Immutable))
-        .with_attribute(text("stamp").with_mutability(Mutability::ReadOnly));
+        .with_attribute(text("stamp").with_mutability(Mutability::ReadOnly))
+        .with_attribute(
+            Attribute::complex("coats", [text("value"), text("display"), Attribute::new("primary", Boolean)])
+                .multi_valued(),
+        );
     let must = Schema::new("urn:example:must:1.0", "Must").with_attribute(Attribute::new("level", Integer));
     let resource_type = ResourceType::builder("Badge", "Badges", schema).extension(paint, false).extension(must, true);
     Arc::new(resource_type.build().unwrap())

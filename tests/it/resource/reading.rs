@@ -554,6 +554,18 @@ proptest! {
         prop_assert_eq!(again.to_json(), resource.to_json());
         prop_assert_eq!(judge(Some(&resource), &again).is_ok(), judge(None, &resource).is_ok());
     }
+
+    /// The members of an object have no order, so each of them may come first.
+    #[test]
+    fn members_in_another_order_give_the_same_resource(json in members(), first in 0_usize..8) {
+        let resource_type = sample();
+        let resource = Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap();
+        let mut members: Vec<String> =
+            json.as_object().unwrap().iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+        members.rotate_left(first);
+        let again = Resource::from_json(&resource_type, format!("{{{}}}", members.join(",")).as_bytes()).unwrap();
+        prop_assert_eq!(&again, &resource);
+    }
 }
 
 /// 7643-2.1: a name occurs once in an object, however many attributes the schema has.

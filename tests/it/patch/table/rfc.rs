@@ -541,6 +541,12 @@ pub(crate) const REPLACE: &[Case] = &[
         To(r#"{"emails":[{"primary":true},{"primary":false}]}"#),
     ),
     case(
+        "7644-3.5.2.3-03: after a change of one value and the removal of the extension",
+        Badge,
+        r#"{"op":"add","path":"urn:example:Paint:coats","value":[{"value":"a"}]},{"op":"replace","path":"urn:example:Paint:coats[value eq \"a\"].display","value":"D"},{"op":"remove","path":"urn:example:Paint"},{"op":"add","path":"urn:example:Paint:coats","value":[{"primary":true},{"primary":false}]}"#,
+        To(r#"{"urn:example:Paint":{"stamp":"ok","coats":[{"primary":true},{"primary":false}]}}"#),
+    ),
+    case(
         "7644-3.5.2.3-03: all members, O-13",
         Group,
         r#"{"op":"replace","path":"members","value":[{"value":"c"},{"value":"d"}]}"#,
