@@ -29,6 +29,9 @@ pub use self::{
     writer::{KEPT_DAYS, Writer, start},
 };
 
+/// An hour, in milliseconds.
+const HOUR: i64 = 3_600_000;
+
 /// The result of a request, for the organization's administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

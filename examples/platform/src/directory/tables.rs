@@ -65,10 +65,11 @@ impl Tables {
         name: &str,
         provider: IdentityProvider,
     ) -> Result<bool, StoreError> {
-        // The faults of the former provider do not apply to the new provider.
+        // The faults of the former provider do not apply to the new provider. The provisioning log takes the rows in
+        // this order, too.
         let mut forget = vec![
-            self.statement("DELETE FROM trouble WHERE tenant = "),
             self.statement("UPDATE connection SET failing = NULL, fault = NULL WHERE tenant = "),
+            self.statement("DELETE FROM trouble WHERE tenant = "),
         ];
         for statement in &mut forget {
             statement.bind(name).push(" AND EXISTS (SELECT 1 FROM organization WHERE name = ").bind(name);

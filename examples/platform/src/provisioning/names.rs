@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use scim_core::{sql::Statement, store::StoreError};
+use scim_core::{
+    sql::{Dialect, Statement},
+    store::StoreError,
+};
 
 use super::Entry;
 use crate::database::Session;
 
 /// The names of the accounts that the entries of one batch and organization are about, by id.
-pub(super) struct Names(HashMap<String, Option<String>>);
+pub(super) struct Names(HashMap<String, String>);
 
 impl Names {
     /// Finds the names by one query for all entries.
@@ -24,10 +27,18 @@ impl Names {
             return Ok(Self(HashMap::new()));
         }
         let mut query = Statement::new(session.dialect());
-        query.push("SELECT id, name FROM account WHERE tenant = ").bind(tenant).push(" AND ");
-        query.is_one_of("id", ids);
+        if query.dialect() == Dialect::Postgres {
+            query.push("SELECT r.id, r.name").look_up_each(ids, |query| {
+                query.push("SELECT id, name FROM account WHERE tenant = ").bind(tenant).push(" AND id = e.id LIMIT 1");
+            });
+        } else {
+            query.push("SELECT id, name FROM account WHERE tenant = ").bind(tenant).push(" AND ");
+            query.is_one_of("id", ids);
+        }
         let rows = session.rows(&query).await?.into_iter();
-        rows.map(|mut row| Ok((row.required_text(0)?, row.text(1)?))).collect::<Result<_, StoreError>>().map(Self)
+        rows.map(|mut row| Ok((row.required_text(0)?, row.required_text(1)?)))
+            .collect::<Result<_, StoreError>>()
+            .map(Self)
     }
 
     /// The name of the resource of an entry: the name of the account, the display name of any other resource, or the
@@ -35,7 +46,7 @@ impl Names {
     pub(super) async fn of<S: Session>(&self, session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
         let Some(resource) = &entry.resource else { return Ok(entry.claimed.clone()) };
         if let Some(name) = self.0.get(resource) {
-            return Ok(name.clone());
+            return Ok(Some(name.clone()));
         }
         let mut query = Statement::new(session.dialect());
         query.push("SELECT document FROM resource WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");

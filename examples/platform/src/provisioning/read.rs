@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::{Filter, Outcome, filter::Chosen};
+use super::{Filter, HOUR, Outcome, filter::Chosen};
 use crate::database::{Database, Row};
 
 /// The columns of a [`Line`].
@@ -16,8 +16,6 @@ pub(super) const EXAMINED: i64 = 5_000;
 
 /// The maximum number of events that a page shows for its requests.
 const EVENTS: i64 = 2_000;
-
-const HOUR: i64 = 3_600_000;
 
 /// A request in the log.
 #[derive(Clone, Debug)]

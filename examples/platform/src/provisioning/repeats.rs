@@ -4,9 +4,8 @@
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
 
+use super::HOUR;
 use crate::database::Database;
-
-const HOUR: i64 = 3_600_000;
 
 /// The row of the first request.
 #[derive(Clone, Debug)]

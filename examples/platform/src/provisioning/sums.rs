@@ -1,14 +1,14 @@
 //! The sums of the log: the requests of each hour, the cycles of the provider, and the state of the connection.
 //!
-//! Most requests of a batch succeed and follow one another, so a batch changes few rows, each of them once. The rows are
-//! written in a fixed order, so that two instances do not wait for each other.
+//! Most requests of a batch succeed and follow one another, so a batch changes few rows, each of them once. Every batch
+//! writes the rows of an organization in the same order, so that two instances never wait for each other in a circle.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::{Entry, Outcome, writer::HOUR};
+use super::{Entry, HOUR, Outcome};
 use crate::database::Session;
 
 /// The time without a request, in milliseconds, that ends a cycle.
@@ -56,8 +56,8 @@ impl<'a> Sums<'a> {
         Self { tenant, hours: BTreeMap::new(), closed: BTreeMap::new(), cycles: Vec::new(), connection: Vec::new() }
     }
 
-    /// Adds the request to its hour, to its cycle and to the state of the connection. Entries come in the order of their
-    /// responses.
+    /// Adds the request to its hour, to its cycle and to the state of the connection. Entries come in the order of
+    /// their responses.
     pub(super) fn add(&mut self, entry: &'a Entry) {
         let (time, outcome) = (entry.time.timestamp_millis(), entry.outcome());
         if entry.caller.is_none() && entry.closed.is_none() {
@@ -190,13 +190,18 @@ impl<'a> Sums<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use chrono::DateTime;
-    use scim_core::store::{CommitError, TenantId};
+    use scim_core::{
+        sql::Dialect,
+        store::{CommitError, TenantId},
+    };
 
     use super::*;
     use crate::{
-        database::{Database, Row, Work},
-        provisioning::ClosedKey,
+        database::{Database, DatabaseError, Row, Rows, Work},
+        provisioning::{ClosedKey, writer::Batch},
     };
 
     /// Writes the sums of entries, in batches of this size.
@@ -299,24 +304,20 @@ mod tests {
         }
     }
 
-    /// Counts the statements.
-    struct Counted(usize);
+    /// Notes the statements.
+    struct Noted(Vec<String>);
 
-    impl Session for Counted {
-        fn dialect(&self) -> scim_core::sql::Dialect {
-            scim_core::sql::Dialect::Postgres
+    impl Session for Noted {
+        fn dialect(&self) -> Dialect {
+            Dialect::Postgres
         }
 
-        async fn query(
-            &mut self,
-            _: &Statement,
-            rows: crate::database::Rows,
-        ) -> Result<crate::database::Rows, crate::database::DatabaseError> {
+        async fn query(&mut self, _: &Statement, rows: Rows) -> Result<Rows, DatabaseError> {
             Ok(rows)
         }
 
-        async fn execute(&mut self, _: &Statement) -> Result<u64, crate::database::DatabaseError> {
-            self.0 += 1;
+        async fn execute(&mut self, statement: &Statement) -> Result<u64, DatabaseError> {
+            self.0.push(statement.text().to_owned());
             Ok(1)
         }
     }
@@ -328,8 +329,18 @@ mod tests {
         for entry in &entries {
             sums.add(entry);
         }
-        let mut session = Counted(0);
+        let mut session = Noted(Vec::new());
         sums.write(&mut session).await.unwrap();
-        assert_eq!(session.0, 3, "the hour, the cycle and the connection");
+        assert_eq!(session.0.len(), 3, "the hour, the cycle and the connection");
+    }
+
+    #[tokio::test]
+    async fn a_batch_takes_the_row_of_the_connection_before_the_rows_of_people() {
+        let entries = (0..20).map(|n| Arc::new(entry(1_800_000_000_000 + n, 5, 7))).collect();
+        let mut session = Noted(Vec::new());
+        Batch(entries).run(&mut session).await.unwrap();
+        let first = |table: &str| session.0.iter().position(|text| text.starts_with(&format!("INSERT INTO {table} ")));
+        let (connection, person) = (first("connection").unwrap(), first("trouble").unwrap());
+        assert!(connection < person, "{:?}", session.0);
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Entry, names::Names, sums::Sums, trouble};
+use super::{Entry, HOUR, names::Names, sums::Sums, trouble};
 use crate::{
     database::{Database, Session, Work},
     log::with_causes,
@@ -38,9 +38,6 @@ const PURGE: Duration = Duration::from_secs(600);
 
 /// The number of days for which a row is kept.
 pub const KEPT_DAYS: i64 = 30;
-
-/// An hour, in milliseconds.
-pub(super) const HOUR: i64 = 3_600_000;
 
 /// The number of consecutive failures after which the rest of a batch is given up.
 const ATTEMPTS: usize = 3;
@@ -144,7 +141,8 @@ fn old(database: &Database) -> Vec<Statement> {
     ]
 }
 
-struct Batch(Vec<Arc<Entry>>);
+/// Entries that are written in one transaction.
+pub(super) struct Batch(pub(super) Vec<Arc<Entry>>);
 
 impl Work for Batch {
     type Output = ();
@@ -157,15 +155,19 @@ impl Work for Batch {
         for tenant in tenants {
             let entries: Vec<&Entry> =
                 self.0.iter().map(|entry| &**entry).filter(|entry| entry.tenant == tenant).collect();
-            let names = Names::find(session, tenant, &entries).await?;
+            // The sums come first: an organization has one row of `connection`, where a second instance waits before it
+            // takes the rows of people, whose order differs.
             let mut sums = Sums::new(tenant);
+            for entry in &entries {
+                sums.add(entry);
+            }
+            sums.write(session).await?;
+            let names = Names::find(session, tenant, &entries).await?;
             for entry in entries {
                 let name = names.of(session, entry).await?;
                 insert(session, entry, name.as_deref()).await?;
                 trouble::note(session, entry, name.as_deref()).await?;
-                sums.add(entry);
             }
-            sums.write(session).await?;
         }
         Ok(())
     }

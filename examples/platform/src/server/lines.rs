@@ -17,8 +17,8 @@ pub(super) struct RequestId(pub(super) Arc<str>);
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) async fn one_line(mut request: Request, next: Next) -> Response {
-    // A client could send the same id twice, so the server creates the id itself. Such ids are in the order of time:
-    // the index of the provisioning log grows at its end.
+    // A client could send the same id twice, so the server creates the id itself. Ids of version 7 are in the order of
+    // time, so the index of the provisioning log grows at its end.
     let id: Arc<str> = uuid::Uuid::now_v7().to_string().into();
     let span = tracing::info_span!(
         "request",

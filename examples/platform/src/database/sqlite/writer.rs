@@ -148,15 +148,18 @@ fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlit
     let Some((first, rest)) = jobs.split_first_mut() else { return Ok(()) };
     // The first work needs no savepoint, for which SQLite copies each page before a change: most often the first work
     // is the only one.
-    if first.run(connection).is_err() {
-        expect_transaction(connection)?;
+    let is_done = first.run(connection).is_ok();
+    expect_transaction(connection)?;
+    if !is_done {
+        // Another process may write before the transaction begins again. Nothing was read yet for the rest.
         run(connection, "ROLLBACK")?;
         run(connection, BEGIN)?;
     }
     for job in rest {
         run(connection, "SAVEPOINT job")?;
-        if job.run(connection).is_err() {
-            expect_transaction(connection)?;
+        let is_done = job.run(connection).is_ok();
+        expect_transaction(connection)?;
+        if !is_done {
             run(connection, "ROLLBACK TO job")?;
         }
         run(connection, "RELEASE job")?;
@@ -199,16 +202,27 @@ impl Session for SqliteSession<'_> {
 mod tests {
     use super::*;
 
-    /// Adds its number, and then fails or not.
+    /// Adds its number, and then ends in one of several ways.
     struct Addition {
         number: i64,
-        fails: bool,
+        end: End,
+    }
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum End {
+        Done,
+        Failed,
+        /// SQLite rolls back the complete transaction, and the work does not notice.
+        RolledBack,
     }
 
     impl Job for Addition {
         fn run(&mut self, connection: &mut Connection) -> Result<(), ()> {
             connection.execute("INSERT INTO done VALUES (?1)", [self.number]).unwrap();
-            if self.fails { Err(()) } else { Ok(()) }
+            if self.end == End::RolledBack {
+                run(connection, "ROLLBACK").unwrap();
+            }
+            if self.end == End::Failed { Err(()) } else { Ok(()) }
         }
 
         fn fail(&mut self, _: StoreError) {}
@@ -216,18 +230,32 @@ mod tests {
         fn answer(self: Box<Self>) {}
     }
 
+    /// Writes work with these ends. Returns the numbers in the table, and whether the commit succeeded.
+    fn done(ends: &[End]) -> (Vec<i64>, bool) {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE done (number INTEGER)").unwrap();
+        let job = |(number, end): (i64, &End)| Box::new(Addition { number, end: *end }) as Box<dyn Job>;
+        let is_committed = write(&mut connection, &mut (0..).zip(ends).map(job).collect::<Vec<_>>()).is_ok();
+        assert!(connection.is_autocommit());
+        let mut query = connection.prepare("SELECT number FROM done ORDER BY number").unwrap();
+        (query.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect(), is_committed)
+    }
+
     #[test]
     fn failed_work_leaves_no_trace_and_the_rest_is_done() {
         for failing in 0..16_i64 {
-            let mut connection = Connection::open_in_memory().unwrap();
-            connection.execute_batch("CREATE TABLE done (number INTEGER)").unwrap();
-            let fails = |number: i64| failing >> number & 1 == 1;
-            let job = |number| Box::new(Addition { number, fails: fails(number) }) as Box<dyn Job>;
-            write(&mut connection, &mut (0..4).map(job).collect::<Vec<_>>()).unwrap();
-            assert!(connection.is_autocommit());
-            let mut query = connection.prepare("SELECT number FROM done ORDER BY number").unwrap();
-            let done: Vec<i64> = query.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-            assert_eq!(done, (0..4).filter(|number| !fails(*number)).collect::<Vec<_>>(), "{failing:04b}");
+            let ends = [0, 1, 2, 3].map(|number| if failing >> number & 1 == 1 { End::Failed } else { End::Done });
+            let expected = (0..).zip(ends).filter(|(_, end)| *end == End::Done).map(|(number, _)| number).collect();
+            assert_eq!(done(&ends), (expected, true), "{failing:04b}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_after_sqlite_rolled_back_by_itself() {
+        for position in 0..4 {
+            let mut ends = [End::Done; 4];
+            ends[position] = End::RolledBack;
+            assert_eq!(done(&ends), (Vec::new(), false), "{position}");
         }
     }
 }
