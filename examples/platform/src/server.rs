@@ -131,8 +131,9 @@ pub fn router(
         None => (Router::new(), scim),
     };
     Ok(pages
-        // With or without a slash at its end.
-        .nest_service("/scim/{organization}/v2", scim)
+        // With or without a slash at its end. Without the state, axum would build the service with its layers again for
+        // every request.
+        .nest_service("/scim/{organization}/v2", scim.with_state(()))
         .merge(tokens)
         .route("/health", get(health).with_state((directory, outages)))
         .fallback(|| async { not_found() })
@@ -141,7 +142,8 @@ pub fn router(
             middleware::from_fn_with_state(Ledger::new(bounds.answer_bytes), answers::watch),
             middleware::from_fn(host::check),
             middleware::from_fn(drain),
-        )))
+        ))
+        .with_state(()))
 }
 
 /// Reads the body of a refused request to its end.
