@@ -154,6 +154,11 @@ impl ResourceType {
         &self.unique
     }
 
+    /// Whether at most one resource has a value of the attribute: the id, or an attribute that the schema declares unique.
+    pub(crate) fn is_unique(&self, attribute: AttributeId) -> bool {
+        attribute == AttributeId::ID || self.unique_attributes().contains(&attribute)
+    }
+
     /// The multi-valued attributes that list references to resources, such as `members`. A store keeps each reference
     /// as a row, so that a change of one value is a change of one row.
     pub fn reference_lists(&self) -> &[AttributeId] {

@@ -107,8 +107,7 @@ pub enum Reads {
 impl Reads {
     /// The class of a scan: a scan by `eq` for an id or for a unique value is a look-up, any other scan is a search.
     pub fn of(scan: &Scan<'_>) -> Self {
-        let is_unique =
-            |attribute| attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute);
+        let is_unique = |attribute| scan.resource_type.is_unique(attribute);
         if equality(scan).is_some_and(is_unique) { Self::LookUps } else { Self::Searches }
     }
 }

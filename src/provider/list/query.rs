@@ -7,7 +7,7 @@ use std::{cmp::Ordering, sync::Arc};
 use super::plan::Plan;
 use crate::{
     error::Error,
-    filter::Condition,
+    filter::{Condition, Operator},
     provider::{access::Permit, answer::View, failure::too_much_work},
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
@@ -162,6 +162,17 @@ impl Query<'_> {
             Some(sort) => sort.compare_to(resource, place.position()),
             None => resource.id().cmp(&place.id),
         }
+    }
+
+    /// Returns whether the store selects at most one resource: by the value of an attribute that is unique.
+    pub(super) fn selects_one(&self) -> bool {
+        let names_one = |condition: &&Condition| match condition {
+            Condition::Compare(comparison) => {
+                comparison.operator() == Operator::Eq && self.resource_type.is_unique(comparison.attribute())
+            }
+            _ => false,
+        };
+        self.plan.pushed.iter().any(names_one)
     }
 
     pub(super) fn scan<'a>(

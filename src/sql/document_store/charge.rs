@@ -103,7 +103,7 @@ impl<'a> Price<'a> {
             match look_ups_of(condition) {
                 Some((attribute, number)) if select.finds(condition) && is_looked_up(select, attribute, number) => {
                     price.look_ups += queries * number * LOOK_UP;
-                    if attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute) {
+                    if scan.resource_type.is_unique(attribute) {
                         price.selected = price.selected.min(number);
                     } else {
                         // No two look-ups find the same value.

@@ -132,8 +132,7 @@ fn served(table: &TypeTable, scan: &Scan<'_>) -> Option<Served> {
         let looked_up = look_ups_of(condition).filter(|(attribute, number)| looks_up(table, *attribute, *number));
         let served = match looked_up {
             Some((attribute, number)) => {
-                let is_unique =
-                    attribute == AttributeId::ID || table.resource_type.unique_attributes().contains(&attribute);
+                let is_unique = table.resource_type.is_unique(attribute);
                 Served { position, look_ups: Some(number), most: is_unique.then_some(number) }
             }
             None if condition.attributes().len() <= NARROW => Served { position, look_ups: None, most: None },

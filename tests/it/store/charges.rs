@@ -205,8 +205,11 @@ fn work_describes_itself() {
     let (look_up, search, own, client) = (Reads::LookUps, Reads::Searches, Shape::Own, Shape::Client);
     for (query, reads, shape, is_single) in [
         ("/Users/7", look_up, own, true),
-        ("/Users?filter=userName eq \"ann\"", look_up, own, false),
-        ("/Users?filter=id eq \"7\"", look_up, own, false),
+        // A page with at most one resource needs no count.
+        ("/Users?filter=userName eq \"ann\"", look_up, own, true),
+        ("/Users?filter=id eq \"7\"", look_up, own, true),
+        ("/Users?filter=userName eq \"ann\"&startIndex=2", look_up, own, false),
+        ("/Users?filter=userName eq \"ann\"&count=0", look_up, own, false),
         ("/Users?filter=title eq \"ann\"", search, own, false),
         ("/Users?count=1", search, own, false),
         ("/Users?filter=title co \"ann\"", search, client, false),
