@@ -34,8 +34,8 @@ pub(crate) use self::{
     lead::SortLead,
     order::compare_keys,
     read::{
-        List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
-        read_value,
+        List, Loss, body_text, is_deeper, json_fault_at, missing_form, only_labels, read_element, read_list,
+        read_selection, read_value,
     },
     rules::{judge_changes, judge_element},
     same::{keeps_stored, same},

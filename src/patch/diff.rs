@@ -28,7 +28,7 @@ use crate::{
     limits::Limits,
     path::PathRef,
     quirks::{Quirks, Tolerance},
-    resource::{Resource, ResourceErrorKind, same, value_json},
+    resource::{Resource, ResourceErrorKind, missing_form, same, value_json},
     schema::{AttributeId, Extension, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -65,7 +65,8 @@ use crate::{
 ///
 /// When the resources are of different types; when a rule of the schemas prevents `before` from becoming `after`,
 /// such as an immutable attribute with another value; when no operation can express a change; or when a single
-/// value is over the limits. See [`DiffErrorKind`].
+/// new value is over the limits or lacks the form of its type, such as a URI with a blank that a client was once
+/// allowed to send. See [`DiffErrorKind`].
 ///
 /// ```
 /// use scim_core::{limits::Limits, patch::diff, resource::Resource, schema::Registry};
@@ -276,7 +277,9 @@ impl Comparison<'_> {
         if gone.is_empty() || fixed || self.resource_type.attribute(attribute).is_required() {
             return Ok(single);
         }
-        let anew = vec![self.unset(attribute)?, self.set(attribute, Op::Add, &wanted_value(now))?];
+        // A sub-attribute that stays may have a text that no request may contain.
+        let Ok(value) = self.set(attribute, Op::Add, &wanted_value(now)) else { return Ok(single) };
+        let anew = vec![self.unset(attribute)?, value];
         Ok(self.shortest([single, anew], now))
     }
 
@@ -348,6 +351,11 @@ impl Comparison<'_> {
             Value::String(text) if text.as_bytes().contains(&0) => {
                 Err(DiffError::rule(ResourceErrorKind::NulCharacter, self.resource_type, attribute))
             }
+            // A service provider without quirks refuses a URI with a blank, which `before` and `after` may have.
+            Value::String(text) => match missing_form(self.resource_type.attribute(attribute).data_type(), text) {
+                Some(form) => Err(DiffError::rule(ResourceErrorKind::Form(form), self.resource_type, attribute)),
+                None => Ok(()),
+            },
             Value::Complex(object) => object.iter().try_for_each(|(id, value)| self.check_texts(id, value)),
             Value::List(values) => values.iter().try_for_each(|value| self.check_texts(attribute, value)),
             _ => Ok(()),

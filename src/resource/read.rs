@@ -19,6 +19,7 @@ use serde::de::DeserializeSeed;
 use serde_json::{Deserializer, value::RawValue};
 
 pub(crate) use self::element::{Loss, only_labels};
+pub(crate) use self::form::missing_form;
 pub(crate) use self::text::{body_text, is_deeper, json_fault_at};
 use self::{
     field::Body,

@@ -145,13 +145,12 @@ impl Comparison<'_> {
         let Some(condition) = state.condition(was) else { return Ok(None) };
         // An operation may replace a value or merge into it: the RFC allows both readings, and without removals
         // both have the same result. For a value path the RFC defines `replace`, but not `add`.
-        let whole = if parts.iter().all(|(_, value)| value.is_some()) {
-            let value = self.element_json(list, now)?;
+        let adds = parts.iter().all(|(_, value)| value.is_some());
+        // A sub-attribute that stays may have a text that no request may contain.
+        let whole = self.element_json(list, now).ok().filter(|_| adds).map(|value| {
             let path = format!("{path}[{}]", condition.0);
-            Some(Step::One { at: list, op: Op::Replace, path, value: Some(value) })
-        } else {
-            None
-        };
+            Step::One { at: list, op: Op::Replace, path, value: Some(value) }
+        });
         let mut steps = Vec::with_capacity(parts.len());
         let mut current = was.clone();
         for (id, value) in parts {

@@ -48,11 +48,13 @@ impl Comparison<'_> {
         }
         // If a value occurs twice, the effect of an operation on the second copy is unknown.
         let one_by_one = one_by_one.filter(|_| before.len() == there.len());
-        let whole = vec![self.whole(list, path, Op::Replace, &wanted)?];
+        // A value that stays may have a text that no request may contain: the list as a whole cannot be sent then.
+        let whole = self.whole(list, path, Op::Replace, &wanted).map(|step| vec![step]);
         // A sub-attribute that is never returned may have a value that the client does not know. Replacing the list
         // would remove that value.
         let hides = self.resource_type.children(list).iter().any(|sub| self.resource_type.is_sensitive(*sub));
-        Ok(one_by_one.filter(|steps| hides || size(steps) <= size(&whole)).unwrap_or(whole))
+        let is_best = |steps: &Vec<Step>| hides || whole.as_ref().map_or(true, |whole| size(steps) <= size(whole));
+        one_by_one.filter(is_best).map_or(whole, Ok)
     }
 
     /// One step that sends all values at once.
@@ -90,13 +92,13 @@ impl Comparison<'_> {
         let gone: Vec<_> = before.iter().filter(|it| !is_in(&now, it)).collect();
         let mut steps = Vec::new();
         if !gone.is_empty() {
-            let whole = self.whole(list, path.clone(), Op::Replace, wanted)?;
+            let whole = self.whole(list, path.clone(), Op::Replace, wanted);
             let is_sayable =
                 |it: &&Element<'_>| it.value.as_str().is_none_or(|it| !it.is_empty() && !it.contains('\0'));
             let can_be_named =
                 !self.resource_type.is_sensitive(list) && gone.len() < before.len() && gone.iter().all(is_sayable);
-            if Requests::fits_alone(&whole, self.limits) || !can_be_named {
-                return Ok(vec![whole]);
+            if whole.as_ref().is_ok_and(|whole| Requests::fits_alone(whole, self.limits)) || !can_be_named {
+                return whole.map(|step| vec![step]);
             }
             let conditions =
                 gone.iter().map(|it| (format!("value eq {}", value_json(self.resource_type, list, it.value)), 1));
@@ -247,7 +249,8 @@ impl Comparison<'_> {
             };
             at_once = at_once.filter(|_| value.is_some());
         }
-        let value = self.element_json(list, now)?.len();
+        // A sub-attribute that stays may have a text that no request may contain.
+        let Ok(value) = self.element_json(list, now).map(|json| json.len()) else { return Ok(Some(parts)) };
         let at_once = at_once.map_or(usize::MAX, |_| operation_size(Op::Replace, brackets, Some(value)) + 1);
         let anew = operation_size(Op::Remove, brackets, None)
             + operation_size(Op::Add, escaped(path), Some(value + "[]".len()))

@@ -2,7 +2,22 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::value::Text;
+use crate::{schema::AttributeType, value::Text};
+
+/// The name of the form that an attribute of this type requires, if the text lacks that form.
+pub(crate) fn missing_form(data_type: AttributeType, text: &str) -> Option<&'static str> {
+    match data_type {
+        AttributeType::Reference if text.is_empty() || !is_reference(text) => Some(URI),
+        AttributeType::Binary if text.is_empty() || !is_base64(text) => Some(BASE64),
+        _ => None,
+    }
+}
+
+/// The form of a reference, in a message.
+pub(super) const URI: &str = "a URI";
+
+/// The form of binary data, in a message.
+pub(super) const BASE64: &str = "base64";
 
 /// The id in the URL of a resource (RFC 7644 §3.2): the text after the last slash, percent-decoded.
 pub(super) fn last_segment(url: &str) -> Option<Text> {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{ResourceErrorKind, value_search::drop_doubles},
     Reader,
-    form::{is_base64, is_reference, last_segment},
+    form::{BASE64, URI, is_base64, is_reference, last_segment},
 };
 use crate::{
     quirks::Quirk,
@@ -338,7 +338,7 @@ impl Reader<'_> {
         let form = match data_type {
             AttributeType::String | AttributeType::Reference => return Ok(Value::String(text.into())),
             AttributeType::Binary if is_base64(text) => return Ok(Value::String(text.into())),
-            AttributeType::Binary => "base64",
+            AttributeType::Binary => BASE64,
             AttributeType::DateTime => {
                 if let Some(time) = read_date_time(text, self.tolerance) {
                     return Ok(Value::DateTime(time));
@@ -373,7 +373,7 @@ impl Reader<'_> {
                 && !text.trim_ascii().is_empty()
                 && is_reference(&text.replace(' ', "_"))
                 && self.tolerance.allows(Quirk::UriWithBlank);
-        if has_form { Ok(()) } else { Err(self.fail(attribute, ResourceErrorKind::Form("a URI"))) }
+        if has_form { Ok(()) } else { Err(self.fail(attribute, ResourceErrorKind::Form(URI))) }
     }
 
     fn wrong_type<E: Error>(&mut self, attribute: AttributeId, data_type: AttributeType) -> E {

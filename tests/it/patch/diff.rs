@@ -2,6 +2,7 @@
 
 mod properties;
 mod table;
+mod texts;
 
 use std::collections::HashMap;
 

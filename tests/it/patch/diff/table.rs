@@ -16,7 +16,7 @@ use crate::patch::fixtures::{Before, expand};
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// The operations of the single patch between the two resources, after a check of its result.
-fn between(before: &Resource, after: &Resource) -> Json {
+pub(super) fn between(before: &Resource, after: &Resource) -> Json {
     let limits = Limits::default();
     let patches = diff(before, after, &limits).unwrap();
     assert_eq!(seen(&send(before, &patches, &limits)), wanted(before, after));
@@ -397,7 +397,7 @@ fn diff_respects_immutable_and_required_attributes() {
     assert!(diff(&same, &turned, &limits).unwrap().is_empty());
 }
 
-fn refused(before: &Resource, after: &Resource, limits: &Limits) -> (DiffErrorKind, String) {
+pub(super) fn refused(before: &Resource, after: &Resource, limits: &Limits) -> (DiffErrorKind, String) {
     let (before_copy, after_copy) = (before.clone(), after.clone());
     let error = diff(before, after, limits).unwrap_err();
     assert_eq!((before, after), (&before_copy, &after_copy), "refused and nothing changed");
@@ -593,7 +593,7 @@ fn diff_of_a_resource_with_itself_is_empty() {
 }
 
 /// A type whose attributes have parts that a client cannot set, see or change, and lists in values.
-fn guarded() -> Arc<ResourceType> {
+pub(super) fn guarded() -> Arc<ResourceType> {
     use Mutability::{Immutable, ReadOnly, WriteOnly};
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let of = |name: &str, mutability| text(name).with_mutability(mutability);
@@ -680,32 +680,6 @@ fn diff_counts_the_lists_within_a_value() {
     ] {
         let patches = diff(&before, &after, &limits).unwrap();
         assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
-    }
-}
-
-/// A text may have as many bytes as the receiver accepts, wherever the text is.
-#[test]
-fn diff_refuses_texts_that_are_too_long_wherever_they_are() {
-    let resource_type = guarded();
-    let mut limits = Limits::default();
-    limits.string = 10;
-    let (fits, long) = ("x".repeat(10), "x".repeat(11));
-    let thing = |text: &str, at: &str| {
-        let mut json = json!({"needed": {"first": "1"}});
-        match at {
-            "needed.second" => json["needed"]["second"] = json!(text),
-            "teams.note" => json["teams"] = json!([{"value": "1", "note": text}]),
-            "teams.tags" => json["teams"] = json!([{"value": "1", "tags": ["a", text]}]),
-            _ => json["codes"] = json!(["a", text]),
-        }
-        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
-    };
-    let none = Resource::from_json(&resource_type, br#"{"needed": {"first": "1"}}"#).unwrap();
-    for at in ["needed.second", "teams.note", "teams.tags", "codes"] {
-        let patches = diff(&none, &thing(&fits, at), &limits).unwrap();
-        assert_eq!(seen(&send(&none, &patches, &limits)), wanted(&none, &thing(&fits, at)), "{at}");
-        let too_long = (DiffErrorKind::Rule(ResourceErrorKind::TooLong(10)), at.to_owned());
-        assert_eq!(refused(&none, &thing(&long, at), &limits), too_long, "{at}");
     }
 }
 
