@@ -70,6 +70,14 @@ impl Condition {
         found
     }
 
+    /// Returns the comparison if the condition is a comparison by `eq`.
+    pub(crate) fn equality(&self) -> Option<&Comparison> {
+        match self {
+            Self::Compare(comparison) if comparison.operator() == Operator::Eq => Some(comparison),
+            _ => None,
+        }
+    }
+
     /// Returns whether `test` holds for one of the [`Condition::attributes`]. The later attributes are not tested.
     pub(crate) fn uses(&self, test: &mut dyn FnMut(AttributeId) -> bool) -> bool {
         match self {

@@ -85,12 +85,12 @@ pub(super) fn look_ups_of(condition: &Condition) -> Option<(AttributeId, u64)> {
         Condition::Any(any) => any.as_slice(),
         condition => std::slice::from_ref(condition),
     };
-    let named = alternatives.iter().map(|alternative| match alternative {
-        Condition::Compare(comparison) if comparison.operator() == Operator::Eq => match comparison.operand() {
+    let named = alternatives.iter().map(|alternative| {
+        let comparison = alternative.equality()?;
+        match comparison.operand() {
             Comparand::Exact(text) | Comparand::Folded(text) => Some((comparison.attribute(), text.as_str())),
             _ => None,
-        },
-        _ => None,
+        }
     });
     let named = named.collect::<Option<Vec<_>>>()?;
     let (attribute, _) = *named.first()?;

@@ -19,7 +19,7 @@ pub use self::{
 };
 use super::statement::{Dialect, Statement};
 use crate::{
-    filter::{Condition, Operator},
+    filter::Comparison,
     schema::AttributeId,
     store::{CommitError, Scan, StoreError, TenantId},
 };
@@ -133,10 +133,8 @@ impl Shape {
 
 /// The attribute that the only condition of a scan compares by `eq`.
 fn equality(scan: &Scan<'_>) -> Option<AttributeId> {
-    match scan.filter {
-        [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
-        _ => None,
-    }
+    let [condition] = scan.filter else { return None };
+    condition.equality().map(Comparison::attribute)
 }
 
 /// A connection inside a transaction.

@@ -194,11 +194,8 @@ fn merge(into: &mut Pattern, other: Pattern) -> bool {
 /// The comparison by `eq` that every row must satisfy for the condition to hold.
 fn equality<'a>(condition: &'a Condition, table: &Table) -> Option<&'a Comparison> {
     match condition {
-        Condition::Compare(comparison) if comparison.operator() == Operator::Eq => {
-            table.find(comparison.attribute()).map(|_| comparison)
-        }
         Condition::All(all) => all.iter().find_map(|condition| equality(condition, table)),
-        _ => None,
+        condition => condition.equality().filter(|comparison| table.find(comparison.attribute()).is_some()),
     }
 }
 

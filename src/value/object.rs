@@ -2,9 +2,8 @@
 
 use std::mem;
 
-use crate::schema::AttributeId;
-
 use super::Value;
+use crate::schema::AttributeId;
 
 /// Attributes with their values, in the order in which they were given.
 ///

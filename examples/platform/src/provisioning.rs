@@ -32,6 +32,11 @@ pub use self::{
 /// An hour, in milliseconds.
 const HOUR: i64 = 3_600_000;
 
+/// The beginning of the hour of a time, in milliseconds.
+fn hour_of(time: i64) -> i64 {
+    time - time.rem_euclid(HOUR)
+}
+
 /// The result of a request, for the organization's administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -7,7 +7,7 @@ use std::{cmp::Ordering, sync::Arc};
 use super::plan::Plan;
 use crate::{
     error::Error,
-    filter::{Condition, Operator},
+    filter::Condition,
     provider::{access::Permit, answer::View, failure::too_much_work},
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
@@ -166,13 +166,8 @@ impl Query<'_> {
 
     /// Returns whether the store selects at most one resource: by the value of an attribute that is unique.
     pub(super) fn selects_one(&self) -> bool {
-        let names_one = |condition: &&Condition| match condition {
-            Condition::Compare(comparison) => {
-                comparison.operator() == Operator::Eq && self.resource_type.is_unique(comparison.attribute())
-            }
-            _ => false,
-        };
-        self.plan.pushed.iter().any(names_one)
+        let mut equalities = self.plan.pushed.iter().filter_map(|condition| condition.equality());
+        equalities.any(|comparison| self.resource_type.is_unique(comparison.attribute()))
     }
 
     pub(super) fn scan<'a>(

@@ -47,8 +47,8 @@ impl<S: Store> ServiceProvider<S> {
             return self.walk_to(context, query, skip, take, bytes).await;
         }
         let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
-        // The first page with at most one resource shows the total. Without a count the store needs one query instead of
-        // two, which need one state of the database.
+        // The first page with at most one resource shows the total. Without a count, a database needs one query and no
+        // transaction.
         let counts = skip > 0 || take == 0 || !query.selects_one();
         let scan = query.scan(Window::Offset { skip, take }, &requested, query.sort(), counts);
         let page = self.scan(context, &scan).await?;

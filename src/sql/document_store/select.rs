@@ -22,7 +22,6 @@ use crate::{
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
     store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
-    value::{Object, Value},
 };
 
 /// The queries of a page.
@@ -295,7 +294,7 @@ impl Select<'_> {
         }
         let mut resource = Resource::from_json(self.resource_type, json.as_bytes()).map_err(StoreError::backend)?;
         if let Some(modified) = modified.and_then(|text| text.parse::<DateTime<Utc>>().ok()) {
-            set_modified(&mut resource, modified);
+            resource.set_times(None, modified);
         }
         Ok(Stored { complete, ..Stored::new(resource, version) })
     }
@@ -315,16 +314,6 @@ impl Select<'_> {
         query.push(" AND r.kind = ").bind(self.resource_type.name()).push(" AND ");
         query.is_one_of("m.value", ids.iter().copied());
         Ok(query)
-    }
-}
-
-fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
-    let root = resource.root_mut();
-    if !root.contains(AttributeId::META) {
-        root.insert(AttributeId::META, Value::Complex(Object::new()));
-    }
-    if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
-        meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
     }
 }
 

@@ -191,12 +191,10 @@ impl TypeTable {
         match condition {
             Condition::All(all) => all.iter().any(|condition| self.serves(condition)),
             Condition::Any(any) => any.iter().all(|condition| self.serves(condition)),
-            Condition::Compare(comparison)
-                if comparison.operator() == Operator::Eq && self.has_indexed_column(comparison.attribute()) =>
-            {
-                true
+            condition => {
+                condition.equality().is_some_and(|comparison| self.has_indexed_column(comparison.attribute()))
+                    || self.mapping.finds(self.dialect, condition)
             }
-            condition => self.mapping.finds(self.dialect, condition),
         }
     }
 

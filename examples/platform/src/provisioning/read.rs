@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::{Filter, HOUR, Outcome, filter::Chosen};
+use super::{Filter, HOUR, Outcome, filter::Chosen, hour_of};
 use crate::database::{Database, Row};
 
 /// The columns of a [`Line`].
@@ -201,7 +201,7 @@ impl Log {
     ///
     /// When the database does not answer.
     pub async fn span(&self, tenant: &str, now: DateTime<Utc>, hours: u16) -> Result<Span, StoreError> {
-        let last = now.timestamp_millis() - now.timestamp_millis().rem_euclid(HOUR);
+        let last = hour_of(now.timestamp_millis());
         let first = last - HOUR * (i64::from(hours) - 1);
         let mut query = self.statement("SELECT hour, requests, refused, failed FROM request_hour WHERE tenant = ");
         query.bind(tenant).push(" AND hour >= ").bind(first);

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::HOUR;
+use super::hour_of;
 use crate::database::Database;
 
 /// The row of the first request.
@@ -38,12 +38,11 @@ impl Repeats {
             return Ok(false);
         }
         if self.counted {
-            let time = self.time.timestamp_millis();
             let more = i64::try_from(count.saturating_sub(told)).unwrap_or(i64::MAX);
             let mut hour = Statement::new(database.dialect());
             hour.push("UPDATE request_hour SET requests = requests + ").bind(more).push(", refused = refused + ");
             hour.bind(more).push(" WHERE tenant = ").bind(self.tenant.as_str()).push(" AND hour = ");
-            hour.bind(time - time.rem_euclid(HOUR));
+            hour.bind(hour_of(self.time.timestamp_millis()));
             database.execute(vec![hour]).await?;
         }
         Ok(true)

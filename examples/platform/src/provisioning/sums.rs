@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::{Entry, HOUR, Outcome};
+use super::{Entry, Outcome, hour_of};
 use crate::database::Session;
 
 /// The time without a request, in milliseconds, that ends a cycle.
@@ -52,20 +52,25 @@ enum Signal<'a> {
 }
 
 impl<'a> Sums<'a> {
-    pub(super) fn new(tenant: &'a str) -> Self {
-        Self { tenant, hours: BTreeMap::new(), closed: BTreeMap::new(), cycles: Vec::new(), connection: Vec::new() }
+    /// The sums of entries in the order of their responses.
+    pub(super) fn of(tenant: &'a str, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let (hours, closed) = (BTreeMap::new(), BTreeMap::new());
+        let mut sums = Self { tenant, hours, closed, cycles: Vec::new(), connection: Vec::new() };
+        for entry in entries {
+            sums.add(entry);
+        }
+        sums
     }
 
-    /// Adds the request to its hour, to its cycle and to the state of the connection. Entries come in the order of
-    /// their responses.
-    pub(super) fn add(&mut self, entry: &'a Entry) {
+    /// Adds the request to its hour, to its cycle and to the state of the connection.
+    fn add(&mut self, entry: &'a Entry) {
         let (time, outcome) = (entry.time.timestamp_millis(), entry.outcome());
         if entry.caller.is_none() && entry.closed.is_none() {
             // Any client can send a request without a key, so the request must not count as a request of the provider.
             return self.signal(entry, time);
         }
         let (refused, failed) = (i64::from(outcome == Outcome::Refused), i64::from(outcome == Outcome::Failed));
-        let hour = self.hours.entry(time - time.rem_euclid(HOUR)).or_default();
+        let hour = self.hours.entry(hour_of(time)).or_default();
         hour.requests += 1;
         hour.refused += refused;
         hour.failed += failed;
@@ -149,11 +154,17 @@ impl<'a> Sums<'a> {
         Ok(session.execute(&begin).await.map(drop)?)
     }
 
-    fn worked<S: Session>(&self, session: &S, first: i64, last: i64) -> Statement {
+    /// The beginning of a statement about the connection, up to the value of `last`.
+    fn connection<S: Session>(&self, session: &S, first: i64, last: i64) -> Statement {
         let mut upsert = Statement::new(session.dialect());
         upsert.push("INSERT INTO connection (tenant, first, last, worked, failing, fault) VALUES (");
-        upsert.bind(self.tenant).push(", ").bind(first).push(", ").bind(last).push(", ").bind(last);
-        upsert.push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
+        upsert.bind(self.tenant).push(", ").bind(first).push(", ").bind(last);
+        upsert
+    }
+
+    fn worked<S: Session>(&self, session: &S, first: i64, last: i64) -> Statement {
+        let mut upsert = self.connection(session, first, last);
+        upsert.push(", ").bind(last).push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
         upsert.push("worked = excluded.worked, failing = NULL, ");
         // A stranger's fault says nothing about a provider whose key works.
         upsert.push("fault = CASE WHEN connection.fault LIKE '%\"caller\":null%' THEN NULL ELSE connection.fault END");
@@ -167,10 +178,8 @@ impl<'a> Sums<'a> {
         let fault = entry.fault(name.map(String::as_str));
         // Where the provider is refused as a whole, an earlier failure of a single person is a separate matter.
         let begins = fault.get("atOnce") == Some(&serde_json::Value::Bool(true));
-        let mut upsert = Statement::new(session.dialect());
-        upsert.push("INSERT INTO connection (tenant, first, last, worked, failing, fault) VALUES (");
-        upsert.bind(self.tenant).push(", ").bind(time).push(", ").bind(time).push(", NULL, ").bind(time);
-        upsert.push(", ").bind(fault.to_string());
+        let mut upsert = self.connection(session, time, time);
+        upsert.push(", NULL, ").bind(time).push(", ").bind(fault.to_string());
         upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, failing = ");
         upsert.push(if begins {
             "CASE WHEN connection.fault LIKE '%\"atOnce\":true%' THEN COALESCE(connection.failing, excluded.failing) \
@@ -219,11 +228,7 @@ mod tests {
 
         async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
             for batch in self.entries.chunks(self.size) {
-                let mut sums = Sums::new("acme");
-                for entry in batch {
-                    sums.add(entry);
-                }
-                sums.write(session).await?;
+                Sums::of("acme", batch).write(session).await?;
             }
             Ok(())
         }
@@ -325,12 +330,8 @@ mod tests {
     #[tokio::test]
     async fn a_batch_of_successful_requests_writes_each_sum_once() {
         let entries: Vec<Entry> = (0..200).map(|n| entry(1_800_000_000_000 + n, 0, 7)).collect();
-        let mut sums = Sums::new("acme");
-        for entry in &entries {
-            sums.add(entry);
-        }
         let mut session = Noted(Vec::new());
-        sums.write(&mut session).await.unwrap();
+        Sums::of("acme", &entries).write(&mut session).await.unwrap();
         assert_eq!(session.0.len(), 3, "the hour, the cycle and the connection");
     }
 

@@ -157,11 +157,7 @@ impl Work for Batch {
                 self.0.iter().map(|entry| &**entry).filter(|entry| entry.tenant == tenant).collect();
             // The sums come first: an organization has one row of `connection`, where a second instance waits before it
             // takes the rows of people, whose order differs.
-            let mut sums = Sums::new(tenant);
-            for entry in &entries {
-                sums.add(entry);
-            }
-            sums.write(session).await?;
+            Sums::of(tenant, entries.iter().copied()).write(session).await?;
             let names = Names::find(session, tenant, &entries).await?;
             for entry in entries {
                 let name = names.of(session, entry).await?;

@@ -21,6 +21,7 @@ const WAITING: (usize, usize) = (1_024, 64);
 /// The maximum number of units of work in one commit.
 const TOGETHER: usize = 128;
 
+/// Takes the write lock at once: a transaction that reads first cannot wait for the lock.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The queue of the writing thread.
@@ -148,18 +149,14 @@ fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlit
     let Some((first, rest)) = jobs.split_first_mut() else { return Ok(()) };
     // The first work needs no savepoint, for which SQLite copies each page before a change: most often the first work
     // is the only one.
-    let is_done = first.run(connection).is_ok();
-    expect_transaction(connection)?;
-    if !is_done {
+    if !is_done(first, connection)? {
         // Another process may write before the transaction begins again. Nothing was read yet for the rest.
         run(connection, "ROLLBACK")?;
         run(connection, BEGIN)?;
     }
     for job in rest {
         run(connection, "SAVEPOINT job")?;
-        let is_done = job.run(connection).is_ok();
-        expect_transaction(connection)?;
-        if !is_done {
+        if !is_done(job, connection)? {
             run(connection, "ROLLBACK TO job")?;
         }
         run(connection, "RELEASE job")?;
@@ -167,12 +164,14 @@ fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlit
     Ok(())
 }
 
-/// Fails if SQLite has rolled back the complete transaction by itself, as on a full disk.
-fn expect_transaction(connection: &Connection) -> rusqlite::Result<()> {
+/// Runs work, and returns whether the work succeeded. Fails if SQLite has rolled back the complete transaction by itself,
+/// as on a full disk.
+fn is_done(job: &mut Box<dyn Job>, connection: &mut Connection) -> rusqlite::Result<bool> {
+    let is_done = job.run(connection).is_ok();
     if connection.is_autocommit() {
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
     }
-    Ok(())
+    Ok(is_done)
 }
 
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
