@@ -13,11 +13,10 @@ use super::{
     condition::{Comparand, Comparison, Condition},
 };
 use crate::{
-    fold::fold,
     path::{PathRef, Place},
     quirks::{Quirk, Tolerance},
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Decimal, Value, read_date_time_literal},
+    value::{Decimal, Text, Value, read_date_time_literal},
 };
 
 impl Filter {
@@ -312,7 +311,7 @@ impl<'a> Compiler<'a> {
         if self.resource_type.compares_exactly(attribute) {
             Comparand::Exact(text.into())
         } else {
-            Comparand::Folded(fold(text).into_owned().into())
+            Comparand::Folded(Text::from(text).folded())
         }
     }
 

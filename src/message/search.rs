@@ -227,18 +227,18 @@ impl SearchRequest {
                 return Err(Error::bad(ScimType::InvalidValue, format!("{name}: expected it at most once")));
             }
             match *name {
-                "attributes" => request.attributes = names(name, Some(Names::One((*value).into())), limits)?,
+                "attributes" => request.attributes = names(name, Some(Names::One(value.into())), limits)?,
                 "excludedAttributes" => {
-                    request.excluded_attributes = names(name, Some(Names::One((*value).into())), limits)?;
+                    request.excluded_attributes = names(name, Some(Names::One(value.into())), limits)?;
                 }
-                "filter" => request.filter = Some((*value).into()),
-                "sortBy" => request.sort_by = (!value.is_empty()).then(|| (*value).into()),
+                "filter" => request.filter = Some(value.into()),
+                "sortBy" => request.sort_by = (!value.is_empty()).then(|| value.into()),
                 "sortOrder" if value.is_empty() => {}
                 "sortOrder" => request.sort_order = SortOrder::parse(&value)?,
                 "startIndex" => request.start_index = whole_number(name, &value)?,
                 // The keyword of the error depends on the cursor, which may follow.
                 "count" => count = whole_number(name, &value),
-                _ => request.cursor = Some((*value).into()),
+                _ => request.cursor = Some(value.into()),
             }
         }
         request.count = match (count, &request.cursor) {

@@ -155,7 +155,7 @@ impl<S: Store> ServiceProvider<S> {
                 // `get` has already checked `If-Match`, so only `If-None-Match` can fail here.
                 if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
-                    return Ok(Response::new(304).with_etag(answer.etag()).with_quirks(quirks));
+                    return Ok(Response::new(304).with_etag(answer.version().etag()).with_quirks(quirks));
                 }
                 Ok(answered(200, &answer, content_type))
             }
@@ -231,7 +231,7 @@ fn reads_body(route: &Route<'_>, method: &str) -> bool {
 
 /// Shows a resource, or responds 204 without `Location` if the resource is too large (erratum 5295 of RFC 7644).
 fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Response {
-    let etag = answer.etag();
+    let etag = answer.version().etag();
     let response = match answer.to_json_with(&etag) {
         Some(body) => Response::new(status).with_body(body, content_type).with_location(answer.location()),
         None => Response::new(204),

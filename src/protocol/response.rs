@@ -1,6 +1,6 @@
 //! A response for the host's HTTP server to send.
 
-use crate::{error::Error, quirks::Quirks};
+use crate::{error::Error, quirks::Quirks, value::Text};
 
 /// The media type of SCIM (RFC 7644 §3.1, §8.1).
 pub const CONTENT_TYPE: &str = "application/scim+json";
@@ -28,7 +28,7 @@ struct Headers {
     content_type: Option<&'static str>,
     /// The URL of the resource in the body: sent as `Location` and as `Content-Location`.
     location: Option<String>,
-    etag: Option<String>,
+    etag: Option<Text>,
     allow: Option<&'static str>,
     accept_encoding: Option<&'static str>,
     retry_after: Option<Box<str>>,
@@ -56,7 +56,7 @@ impl Response {
     }
 
     /// Sets the version of the resource (RFC 7644 §3.14).
-    pub(super) fn with_etag(mut self, etag: String) -> Self {
+    pub(super) fn with_etag(mut self, etag: Text) -> Self {
         self.headers.etag = Some(etag);
         self
     }

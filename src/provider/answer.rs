@@ -17,7 +17,8 @@ use crate::{
 /// One resource after an operation, and the client's view of it.
 #[derive(Debug)]
 pub struct Answer {
-    pub(super) row: Row,
+    pub(super) stored: Stored,
+    pub(super) added: Added,
     pub(super) view: View,
     pub(super) quirks: Quirks,
     pub(super) changed: bool,
@@ -26,10 +27,9 @@ pub struct Answer {
 /// The derived lists of one resource.
 pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
 
-/// A resource with its derived attributes and the names in its references.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) stored: Stored,
+/// The values of an answer that are not stored with the resource: its derived lists and the names in its references.
+#[derive(Debug, Default)]
+pub(super) struct Added {
     pub(super) derived: Derived,
     pub(super) displays: Vec<Displays>,
 }
@@ -63,16 +63,16 @@ impl View {
         self.written && self.projection.includes(attribute)
     }
 
-    fn write(&self, out: &mut Vec<u8>, row: &Row, etag: &str) {
+    fn write(&self, out: &mut Vec<u8>, stored: &Stored, added: &Added, etag: &str) {
         let rendering = Rendering {
             registry: &self.registry,
             base: &self.base,
             projection: &self.projection,
             version: Some(etag),
-            derived: &row.derived,
-            displays: &row.displays,
+            derived: &added.derived,
+            displays: &added.displays,
         };
-        row.stored.resource.write(out, &rendering);
+        stored.resource.write(out, &rendering);
     }
 }
 
@@ -81,17 +81,17 @@ impl Answer {
     ///
     /// A list of references may be missing if [`Answer::to_json`] does not show it.
     pub fn resource(&self) -> &Arc<Resource> {
-        &self.row.stored.resource
+        &self.stored.resource
     }
 
     /// Returns the version of the resource.
     pub fn version(&self) -> &Version {
-        &self.row.stored.version
+        &self.stored.version
     }
 
     /// Returns the version in the format of the `ETag` header (RFC 7644 §3.14).
     pub fn etag(&self) -> String {
-        self.version().etag()
+        self.version().etag().into()
     }
 
     /// Returns the absolute URL of the resource: `meta.location`.
@@ -107,7 +107,7 @@ impl Answer {
 
     /// Returns whether [`Answer::to_json`] shows the resource.
     pub(super) fn is_shown(&self) -> bool {
-        self.row.stored.complete
+        self.stored.complete
     }
 
     /// Returns the quirks that the operation met and tolerated.
@@ -120,14 +120,14 @@ impl Answer {
     /// and after a change if the resource cannot be read for the answer: the limits do not allow the read, or the store
     /// fails. The answer to a create always has a resource.
     pub fn to_json(&self) -> Option<Vec<u8>> {
-        self.to_json_with(&self.etag())
+        self.to_json_with(&self.version().etag())
     }
 
-    /// As [`Answer::to_json`], for a caller that also needs the result of [`Answer::etag`].
+    /// As [`Answer::to_json`], for a caller that also needs the entity tag.
     pub(crate) fn to_json_with(&self, etag: &str) -> Option<Vec<u8>> {
-        self.row.stored.complete.then(|| {
+        self.stored.complete.then(|| {
             let mut out = Vec::with_capacity(2_048);
-            self.view.write(&mut out, &self.row, etag);
+            self.view.write(&mut out, &self.stored, &self.added, etag);
             out
         })
     }
@@ -177,7 +177,9 @@ fn serialize_json<S: Serializer>(json: Vec<u8>, serializer: S) -> Result<S::Ok, 
 #[derive(Debug)]
 pub struct Listing {
     /// The resources, each with the index of its view.
-    pub(super) rows: Vec<(usize, Row)>,
+    pub(super) items: Vec<(usize, Stored)>,
+    /// The values of each resource that are not stored with it, in the order of the resources.
+    pub(super) added: Vec<Added>,
     /// One view for each queried type.
     pub(super) views: Vec<View>,
     pub(super) total: Option<u64>,
@@ -215,7 +217,7 @@ impl Listing {
     /// Returns the stored resources of this page with their versions. Lists of references that the client did not
     /// request may be missing.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = (&Arc<Resource>, &Version)> {
-        self.rows.iter().map(|(_, row)| (&row.stored.resource, &row.stored.version))
+        self.items.iter().map(|(_, stored)| (&stored.resource, &stored.version))
     }
 
     /// Returns the quirks that the query met and tolerated.
@@ -226,8 +228,8 @@ impl Listing {
     /// Returns the ListResponse as JSON, as the client sees it.
     pub fn to_json(&self) -> Vec<u8> {
         let mut list = self.begin();
-        for row in &self.rows {
-            self.add(&mut list, row);
+        for (item, added) in self.items.iter().zip(&self.added) {
+            self.add(&mut list, item, added);
         }
         list.finish()
     }
@@ -239,10 +241,10 @@ impl Listing {
         const STRETCH: usize = 512 << 10;
         let mut list = self.begin();
         let mut paused = 0;
-        let count = self.rows.len();
-        let rows = std::mem::take(&mut self.rows);
-        for (written, row) in (1..).zip(rows) {
-            self.add(&mut list, &row);
+        let (items, added) = (std::mem::take(&mut self.items), std::mem::take(&mut self.added));
+        let count = items.len();
+        for (written, (item, added)) in (1..).zip(items.into_iter().zip(added)) {
+            self.add(&mut list, &item, &added);
             if list.len() - paused > STRETCH {
                 paused = list.len();
                 list.reserve_for(count - written, list.len() / written);
@@ -259,13 +261,13 @@ impl Listing {
             next_cursor: self.next.as_deref(),
             previous_cursor: self.previous.as_deref(),
         };
-        ListWriter::new(page, self.rows.len())
+        ListWriter::new(page, self.items.len())
     }
 
-    fn add(&self, list: &mut ListWriter, (view, row): &(usize, Row)) {
+    fn add(&self, list: &mut ListWriter, (view, stored): &(usize, Stored), added: &Added) {
         if let Some(view) = self.views.get(*view) {
-            let etag = row.stored.version.etag();
-            list.add(|out| view.write(out, row, &etag));
+            let etag = stored.version.etag();
+            list.add(|out| view.write(out, stored, added, &etag));
         }
     }
 }

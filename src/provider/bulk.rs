@@ -386,7 +386,7 @@ impl<S: Store> Run<'_, S> {
                 method: operation.method.as_deref().unwrap_or_default().into(),
                 bulk_id: operation.bulk_id.as_deref().map(Into::into),
                 location: location.map(Into::into),
-                version: version.map(|version| version.etag().into()),
+                version: version.map(|version| version.etag().as_str().into()),
                 status,
                 error,
             });

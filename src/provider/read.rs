@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     access::Action,
-    answer::{Answer, Row, View},
+    answer::{Added, Answer, View},
     call::Call,
     options::{Options, Precondition},
     rest::rest,
@@ -73,40 +73,54 @@ impl<S: Store> ServiceProvider<S> {
         let resource_type = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let (mut derived, mut displays) = ([Vec::new()], [Vec::new()]);
+        let mut added = [Added::default()];
         if changed && !stored.complete {
             // The answer shows no resource.
-            let row = Row { stored, derived: Vec::new(), displays: Vec::new() };
-            return Ok(Answer { row, view, quirks: call.tolerance.applied(), changed });
+            let [added] = added;
+            return Ok(Answer { stored, added, view, quirks: call.tolerance.applied(), changed });
         }
-        match self.derive(call.context, &resource_type, &[stored.resource.id()], &mut derived, shows).await {
+        let resource = Arc::clone(&stored.resource);
+        let resources = || std::iter::once((0, &*resource));
+        match self.derive(call.context, &resource_type, resources(), &mut added, shows).await {
             Ok(()) => {}
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
             // resource. No other resource refers to a new one; a user whom the store restored or linked may have groups, which
             // the next read shows.
             Err(_) if changed => {
                 stored.complete &= call.permit.action == Action::Create;
-                derived = [Vec::new()];
+                added = [Added::default()];
             }
             Err(error) => return Err(error),
         }
-        match self.name_references(call.context, &resource_type, &[&*stored.resource], &mut displays, shows).await {
+        match self.name_references(call.context, &resource_type, resources(), &mut added, shows).await {
             Ok(()) => {}
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.
-            Err(_) if changed => displays = [Vec::new()],
+            Err(_) if changed => added.iter_mut().for_each(|added| added.displays.clear()),
             Err(error) => return Err(error),
         }
-        let ([derived], [displays]) = (derived, displays);
+        let [added] = added;
         rest(&stored.resource).await;
-        Ok(Answer { row: Row { stored, derived, displays }, view, quirks: call.tolerance.applied(), changed })
+        Ok(Answer { stored, added, view, quirks: call.tolerance.applied(), changed })
     }
 
-    /// Returns the view of the client on resources of this type: its projection and the base URL.
+    /// Returns the view of the client on the resource: its projection and the base URL.
     pub(super) fn view(&self, call: &mut Call<'_>, options: &Options) -> Result<View, Error> {
+        let view = self.view_with(call, &options.attributes, &options.excluded_attributes)?;
+        Ok(View { written: !options.in_bulk, ..view })
+    }
+
+    /// Returns the view of the client on resources of the type, with the names of the requested and of the excluded
+    /// attributes.
+    pub(super) fn view_with(
+        &self,
+        call: &mut Call<'_>,
+        attributes: &[Box<str>],
+        excluded: &[Box<str>],
+    ) -> Result<View, Error> {
         let Call { context, permit, tolerance } = call;
-        let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
+        let projection = Projection::new(&permit.view, attributes, excluded, tolerance)?;
         let base = self.inner.base.of(context.tenant());
-        Ok(View { registry: self.registry().clone(), base, projection, written: !options.in_bulk })
+        Ok(View { registry: self.registry().clone(), base, projection, written: true })
     }
 }

@@ -131,7 +131,7 @@ impl Sort {
             Value::Decimal(number) => SortKey::Decimal(number.clone()),
             Value::DateTime(time) => SortKey::DateTime(*time),
             Value::String(text) if self.exact => SortKey::Text(text.clone()),
-            Value::String(text) => SortKey::Text(Text::from(&*fold::fold(text))),
+            Value::String(text) => SortKey::Text(text.clone().folded()),
             Value::Complex(_) | Value::List(_) => return None,
         })
     }

@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::Resource;
 use crate::{
     filter::{Comparand, Comparison, Operator},
-    fold::fold,
     path::Place,
     schema::AttributeId,
     value::{Object, Text, Value},
@@ -98,18 +97,23 @@ impl UniqueKey {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compared(comparison: &Comparison) -> Option<Self> {
+        let folded = Self::folded_of(comparison)?.into_owned();
+        Some(Self { attribute: comparison.attribute(), folded })
+    }
+
+    /// The text of the key in [`UniqueKey::compared`].
+    pub(crate) fn folded_of(comparison: &Comparison) -> Option<Cow<'_, Text>> {
         if comparison.operator() != Operator::Eq {
             return None;
         }
-        let value = match comparison.operand() {
-            Comparand::Exact(text) | Comparand::Folded(text) => Value::String(text.clone()),
-            Comparand::Integer(number) => Value::Integer(*number),
-            Comparand::Decimal(number) => Value::Decimal(number.clone()),
-            Comparand::DateTime(time) => Value::DateTime(*time),
-            Comparand::Boolean(_) => return None,
-        };
-        // A text that has to be folded is already folded.
-        key(&value, true).map(|folded| Self { attribute: comparison.attribute(), folded })
+        Some(match comparison.operand() {
+            // A text that has to be folded is already folded.
+            Comparand::Exact(text) | Comparand::Folded(text) if !text.is_empty() => Cow::Borrowed(text),
+            Comparand::Exact(_) | Comparand::Folded(_) | Comparand::Boolean(_) => return None,
+            Comparand::Integer(number) => Cow::Owned(key_of_integer(*number)),
+            Comparand::Decimal(number) => Cow::Owned(number.canonical().into()),
+            Comparand::DateTime(time) => Cow::Owned(key_of_time(time)),
+        })
     }
 }
 
@@ -128,15 +132,20 @@ fn key(value: &Value, exact: bool) -> Option<Text> {
     match value {
         Value::String(text) if text.is_empty() => None,
         Value::String(text) if exact => Some(text.clone()),
-        Value::String(text) => Some(match fold(text) {
-            Cow::Borrowed(_) => text.clone(),
-            Cow::Owned(folded) => folded.into(),
-        }),
-        Value::Integer(number) => Some(number.to_string().into()),
+        Value::String(text) => Some(text.clone().folded()),
+        Value::Integer(number) => Some(key_of_integer(*number)),
         Value::Decimal(number) => Some(number.canonical().into()),
         // dateTime cannot be unique (RFC 7643 §2.3.5), but a store may still index it.
-        Value::DateTime(time) => Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
+        Value::DateTime(time) => Some(key_of_time(time)),
         // The schema refuses uniqueness of these types.
         Value::Boolean(_) | Value::Complex(_) | Value::List(_) => None,
     }
+}
+
+fn key_of_integer(number: i64) -> Text {
+    Text::of(format_args!("{number}"))
+}
+
+fn key_of_time(time: &DateTime<Utc>) -> Text {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
 }

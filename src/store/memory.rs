@@ -2,6 +2,8 @@
 //!
 //! It has no more knowledge of the protocol than any other store.
 
+mod candidates;
+mod index;
 mod list;
 mod query;
 mod sorting;

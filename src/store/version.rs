@@ -47,15 +47,15 @@ impl Version {
 
     /// The entity tag for the `ETag` header and `meta.version` (RFC 7643 §3.1). It is weak, since two responses for
     /// the same version may show different attributes.
-    pub(crate) fn etag(&self) -> String {
-        ["W/\"", self.as_str(), "\""].concat()
+    pub(crate) fn etag(&self) -> Text {
+        Text::of(format_args!("W/\"{}\"", self.as_str()))
     }
 }
 
 impl From<u64> for Version {
     /// The decimal digits of `count`, for stores that number their writes.
     fn from(count: u64) -> Self {
-        Self(count.to_string().into())
+        Self(Text::of(format_args!("{count}")))
     }
 }
 

@@ -4,10 +4,12 @@
 use std::{
     borrow::Borrow,
     cmp::Ordering,
-    fmt,
+    fmt::{self, Write},
     hash::{Hash, Hasher},
     ops::Deref,
 };
+
+use crate::fold::fold;
 
 /// Text, owned and immutable.
 ///
@@ -58,12 +60,50 @@ impl Text {
         self.as_bytes().is_empty()
     }
 
+    /// The text of a number or of other values, without an allocation if it is short.
+    pub(crate) fn of(arguments: fmt::Arguments<'_>) -> Self {
+        let mut short = ShortWriter { length: 0, bytes: [0; SHORT] };
+        match short.write_fmt(arguments) {
+            Ok(()) => Self(Kept::Short { length: short.length, bytes: short.bytes }),
+            Err(fmt::Error) => arguments.to_string().into(),
+        }
+    }
+
+    /// The [`fold`] of the text. A text in ASCII needs no allocation.
+    pub(crate) fn folded(mut self) -> Self {
+        if !self.is_ascii() {
+            return fold(&self).into_owned().into();
+        }
+        match &mut self.0 {
+            // The bytes behind the text are 0.
+            Kept::Short { bytes, .. } => bytes.make_ascii_lowercase(),
+            Kept::Long(text) => text.make_ascii_lowercase(),
+        }
+        self
+    }
+
     #[inline]
     fn short(text: &str) -> Option<Self> {
         let mut bytes = [0; SHORT];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         let length = u8::try_from(text.len()).ok()?;
         Some(Self(Kept::Short { length, bytes }))
+    }
+}
+
+/// Writes a text that is short, and fails at one that is not.
+struct ShortWriter {
+    length: u8,
+    bytes: [u8; SHORT],
+}
+
+impl Write for ShortWriter {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let start = usize::from(self.length);
+        let end = start + part.len();
+        self.bytes.get_mut(start..end).ok_or(fmt::Error)?.copy_from_slice(part.as_bytes());
+        self.length = u8::try_from(end).map_err(|_| fmt::Error)?;
+        Ok(())
     }
 }
 
@@ -183,15 +223,21 @@ mod tests {
     #[test]
     fn short_and_long_text_is_text() {
         for length in 0..60 {
-            for unit in ["a", "é", "李", "😀"] {
+            for unit in ["a", "Z", "é", "É", "李", "😀"] {
                 let text = unit.repeat(length);
-                let texts =
-                    [Text::from(text.as_str()), Text::from(text.clone()), Text::from(text.clone().into_boxed_str())];
+                let (start, end) = text.split_at(unit.len() * (length / 2));
+                let texts = [
+                    Text::from(text.as_str()),
+                    Text::from(text.clone()),
+                    Text::from(text.clone().into_boxed_str()),
+                    Text::of(format_args!("{start}{end}")),
+                ];
                 for own in &texts {
                     assert_eq!((own.as_str(), own.as_bytes()), (text.as_str(), text.as_bytes()));
                     assert!(*own == texts[0] && *own == *text && *own == own.clone());
                     assert_eq!(own.cmp(&Text::from("b")), text.as_str().cmp("b"));
                     assert_eq!((own.to_string(), format!("{own:?}")), (text.clone(), format!("{text:?}")));
+                    assert_eq!(own.clone().folded().as_str(), fold(&text));
                 }
             }
         }

@@ -43,20 +43,22 @@ impl<S: Store> ServiceProvider<S> {
         take: usize,
     ) -> Result<Paged, Error> {
         let skip = start_index.saturating_sub(1);
-        let mut candidates: Vec<(usize, &Query<'_>)> =
-            queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
-        let (items, total) = if let [(position, query)] = candidates[..] {
+        let mut candidates = queries.iter().enumerate().filter(|(_, query)| !query.plan.empty);
+        let (items, total) = if let (Some((position, query)), None) = (candidates.next(), candidates.next()) {
             let limit = self.limits().answer;
             let Indexed { found, total, is_cut } = self.segment_at(context, query, skip, take, limit).await?;
             if is_cut {
                 return Err(too_large(limit, Some(found.len())));
             }
             (found.into_iter().map(|found| (position, found.stored)).collect(), total)
-        } else if in_turn(queries) {
-            candidates.sort_by(|(_, left), (_, right)| turn(left, right));
-            self.index_in_turn(context, &candidates, skip, take).await?
         } else {
-            self.index_merged(context, &candidates, skip, take).await?
+            let mut candidates: Vec<_> = queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
+            if in_turn(queries) {
+                candidates.sort_by(|(_, left), (_, right)| turn(left, right));
+                self.index_in_turn(context, &candidates, skip, take).await?
+            } else {
+                self.index_merged(context, &candidates, skip, take).await?
+            }
         };
         Ok(Paged { items, total: Some(total), start_index: Some(start_index), ..Paged::default() })
     }

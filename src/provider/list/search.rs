@@ -1,6 +1,6 @@
 //! Queries of many resources (RFC 7644 §3.4.2, §3.4.3): the interpretation of a request for each resource type.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use super::{
     cursor::Cursors,
@@ -16,17 +16,16 @@ use crate::{
     path::PathRef,
     provider::{
         access::Action,
-        answer::{Listing, Row, View},
+        answer::{Added, Listing, View},
         call::Call,
         failure::too_large,
-        options::Options,
         rest::rest,
         seal::canonical,
         service_provider::ServiceProvider,
         type_ref::ResourceTypeRef,
     },
     quirks::{Quirk, Reading, Tolerance},
-    resource::{Resource, Sort, SortErrorKind, SortKey},
+    resource::{Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{RequestContext, RequestedAttributes, Store, Stored},
     value::Text,
@@ -40,6 +39,12 @@ struct TypeQuery<'c> {
     matcher: Option<Matcher>,
     order: Order,
     view: View,
+}
+
+/// A page, with the values of its resources that are not stored with them.
+struct Shown {
+    page: Paged,
+    added: Vec<Added>,
 }
 
 impl<S: Store> ServiceProvider<S> {
@@ -67,16 +72,19 @@ impl<S: Store> ServiceProvider<S> {
         let resource_type = Arc::clone(&call.permit.resource_type);
         let filter = self.filter(request, &mut call.tolerance)?;
         let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
-        self.check_filter(&resource_type, compared(matcher.as_ref()))?;
+        self.check_filter(&resource_type, conditions(matcher.as_ref()))?;
         let order = match sort_path(request)? {
             Some(path) => Order::By(Sort::new(&call.permit.view, path, is_descending(request), &mut call.tolerance)?),
             None => Order::Same(None),
         };
         self.check_order(&resource_type, order.attribute())?;
-        let view = self.view(&mut call, &Options::from(request.clone()))?;
+        let view = self.view_with(&mut call, &request.attributes, &request.excluded_attributes)?;
         let tolerance = call.tolerance;
-        let asked = vec![TypeQuery { call, number: 0, matcher, order, view }];
-        self.list(context, resource_type.name(), asked, request, &tolerance).await
+        let asked = TypeQuery { call, number: 0, matcher, order, view };
+        let query = self.query(&asked, is_descending(request));
+        let shown = self.list(context, resource_type.name(), slice::from_ref(&query), request).await?;
+        drop(query);
+        Ok(shown.listing(vec![asked.view], &tolerance))
     }
 
     /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1), as `GET` and `.search` at the base URL do.
@@ -134,18 +142,20 @@ impl<S: Store> ServiceProvider<S> {
             None => vec![None; resource_types.len()],
         };
         let orders = orders_of(&resource_types, request, &mut tolerance)?;
-        let options = Options::from(request.clone());
         let mut asked = Vec::with_capacity(permits.len());
         for (((number, permit), matcher), order) in permits.into_iter().zip(matchers).zip(orders) {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
-            self.check_filter(&permit.resource_type, compared(matcher.as_ref()))?;
+            self.check_filter(&permit.resource_type, conditions(matcher.as_ref()))?;
             self.check_order(&permit.resource_type, order.attribute())?;
             let mut call = Call { context, permit, tolerance };
-            let view = self.view(&mut call, &options)?;
+            let view = self.view_with(&mut call, &request.attributes, &request.excluded_attributes)?;
             tolerance = call.tolerance;
             asked.push(TypeQuery { call, number, matcher, order, view });
         }
-        self.list(context, "", asked, request, &tolerance).await
+        let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
+        let shown = self.list(context, "", &queries, request).await?;
+        drop(queries);
+        Ok(shown.listing(asked.into_iter().map(|asked| asked.view).collect(), &tolerance))
     }
 
     fn filter(&self, request: &SearchRequest, tolerance: &mut Tolerance) -> Result<Option<Filter>, Error> {
@@ -164,16 +174,14 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         context: &RequestContext,
         endpoint: &str,
-        asked: Vec<TypeQuery<'_>>,
+        queries: &[Query<'_>],
         request: &SearchRequest,
-        tolerance: &Tolerance,
-    ) -> Result<Listing, Error> {
+    ) -> Result<Shown, Error> {
         let context = &*self.metered(context);
         let limits = self.limits();
         let count =
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));
         let take = count.min(limits.page_max);
-        let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
         let cursors = Cursors {
             seals: &self.inner.seals,
             // Only a cursor names its query.
@@ -181,30 +189,28 @@ impl<S: Store> ServiceProvider<S> {
             count: u64::try_from(take).unwrap_or(u64::MAX),
             now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
         };
-        let page = match &request.cursor {
+        let mut page = match &request.cursor {
             None => {
                 let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();
-                self.page_by_index(context, &queries, start_index, take).await?
+                self.page_by_index(context, queries, start_index, take).await?
             }
             Some(_) if request.start_index.is_some() => {
                 return Err(Error::bad(ScimType::InvalidValue, "expected either `startIndex` or `cursor`, not both"));
             }
-            Some(token) => self.page_by_cursor(context, &queries, &cursors, token, take).await?,
+            Some(token) => self.page_by_cursor(context, queries, &cursors, token, take).await?,
         };
-        let Paged { mut items, total, start_index, mut next, mut previous } = page;
-        let fitting = fitting(&items, &queries, limits.answer);
-        if fitting < items.len() {
+        let fitting = fitting(&page.items, queries, limits.answer);
+        if fitting < page.items.len() {
             let Some(token) = &request.cursor else { return Err(too_large(limits.answer, Some(fitting))) };
-            Paged { items, next, previous, .. } =
-                self.page_by_cursor(context, &queries, &cursors, token, fitting).await?;
+            let Paged { items, next, previous, .. } =
+                self.page_by_cursor(context, queries, &cursors, token, fitting).await?;
+            page = Paged { items, next, previous, ..page };
         }
-        for (_, stored) in &items {
+        for (_, stored) in &page.items {
             rest(&stored.resource).await;
         }
-        let rows = self.rows(context, &queries, items).await?;
-        drop(queries);
-        let views = asked.into_iter().map(|asked| asked.view).collect();
-        Ok(Listing { rows, views, total, start_index, next, previous, quirks: tolerance.applied() })
+        let added = self.added(context, queries, &page.items).await?;
+        Ok(Shown { page, added })
     }
 
     /// Returns the query of the resources of one type, divided between the store and the core.
@@ -221,35 +227,36 @@ impl<S: Store> ServiceProvider<S> {
         Query { permit, resource_type, number: *number, plan, order, descending, hidden, sorts_derived, view }
     }
 
-    /// Returns the resources with their derived attributes and with the names in their references.
-    async fn rows(
+    /// Returns the derived attributes of the resources, and the names in their references.
+    async fn added(
         &self,
         context: &RequestContext,
         queries: &[Query<'_>],
-        items: Vec<(usize, Stored)>,
-    ) -> Result<Vec<(usize, Row)>, Error> {
-        let mut derived = Vec::with_capacity(queries.len());
+        items: &[(usize, Stored)],
+    ) -> Result<Vec<Added>, Error> {
+        let mut added = Vec::with_capacity(items.len());
+        added.resize_with(items.len(), Added::default);
         for (position, query) in queries.iter().enumerate() {
-            let of_type = items.iter().filter(|(of, _)| *of == position);
-            let resources: Vec<&Resource> = of_type.map(|(_, stored)| &*stored.resource).collect();
-            let ids: Vec<&str> = resources.iter().map(|resource| resource.id()).collect();
+            let numbered = items.iter().enumerate().filter(move |(_, (of, _))| *of == position);
+            let resources = numbered.map(|(index, (_, stored))| (index, &*stored.resource));
             let shows = |attribute| query.view.shows(attribute);
-            let (mut lists, mut displays) = (vec![Vec::new(); ids.len()], vec![Vec::new(); ids.len()]);
-            self.derive(context, query.resource_type, &ids, &mut lists, shows).await?;
-            self.name_references(context, query.resource_type, &resources, &mut displays, shows).await?;
-            derived.push(lists.into_iter().zip(displays));
+            self.derive(context, query.resource_type, resources.clone(), &mut added, shows).await?;
+            self.name_references(context, query.resource_type, resources, &mut added, shows).await?;
         }
-        let rows = items.into_iter().map(|(position, stored)| {
-            let (derived, displays) = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();
-            (position, Row { stored, derived, displays })
-        });
-        Ok(rows.collect())
+        Ok(added)
     }
 }
 
-/// Returns the attributes that a filter uses.
-fn compared(matcher: Option<&Matcher>) -> impl Iterator<Item = AttributeId> {
-    matcher.into_iter().flat_map(Matcher::conditions).flat_map(Condition::attributes)
+impl Shown {
+    fn listing(self, views: Vec<View>, tolerance: &Tolerance) -> Listing {
+        let Self { page: Paged { items, total, start_index, next, previous }, added } = self;
+        Listing { items, added, views, total, start_index, next, previous, quirks: tolerance.applied() }
+    }
+}
+
+/// Returns the conditions of a filter.
+fn conditions(matcher: Option<&Matcher>) -> &[Condition] {
+    matcher.map(Matcher::conditions).unwrap_or_default()
 }
 
 fn is_descending(request: &SearchRequest) -> bool {

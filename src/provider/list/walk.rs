@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{Error, ScimType},
     provider::{
+        answer::Added,
         failure::{broken_store, too_large},
         reference::hydrated,
         service_provider::ServiceProvider,
@@ -141,14 +142,15 @@ impl<S: Store> ServiceProvider<S> {
         }
         let mut used = query.plan.attributes();
         used.extend(query.sort().map(Sort::attribute));
-        let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
         let requested = |list| used.iter().any(|used| *used == list || query.resource_type.parent(*used) == list);
-        let mut derived = vec![Vec::new(); ids.len()];
-        self.derive(context, query.resource_type, &ids, &mut derived, requested).await?;
+        let mut added = Vec::with_capacity(items.len());
+        added.resize_with(items.len(), Added::default);
+        let resources = items.iter().enumerate().map(|(index, stored)| (index, &*stored.resource));
+        self.derive(context, query.resource_type, resources, &mut added, requested).await?;
         let seen = items
             .into_iter()
-            .zip(derived)
-            .map(|(stored, derived)| (hydrated(&stored, &derived, &query.view.base, &used), stored))
+            .zip(added)
+            .map(|(stored, added)| (hydrated(&stored, &added.derived, &query.view.base, &used), stored))
             .map(|(seen, stored)| Match { seen: Arc::new(seen), stored });
         Ok(seen.collect())
     }

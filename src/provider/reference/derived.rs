@@ -1,11 +1,14 @@
 //! Derived attributes, which are not stored: lists such as a user's `groups`, `meta.location` and `meta.version` (RFC
 //! 7643 §3.1, §4.1.2).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, slice, sync::Arc};
 
 use crate::{
     error::Error,
-    provider::{answer::Derived, service_provider::ServiceProvider},
+    provider::{
+        answer::{Added, Derived},
+        service_provider::ServiceProvider,
+    },
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
     store::{Referrer, RequestContext, Store, Stored},
@@ -13,30 +16,44 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Adds to `derived` the derived lists of resources of one type, in the order of `ids`, limited to the lists for which
-    /// `wanted` holds. The store is called once for each list, whatever the number of resources.
-    pub(in crate::provider) async fn derive(
+    /// Adds the derived lists of resources of one type, each resource with its index in `added`, limited to the lists for
+    /// which `wanted` holds. The store is called once for each list, whatever the number of resources.
+    pub(in crate::provider) async fn derive<'r>(
         &self,
         context: &RequestContext,
         resource_type: &ResourceType,
-        ids: &[&str],
-        derived: &mut [Derived],
+        resources: impl Iterator<Item = (usize, &'r Resource)> + Clone + Send,
+        added: &mut [Added],
         wanted: impl Fn(AttributeId) -> bool + Send + Sync,
     ) -> Result<(), Error> {
-        if ids.is_empty() {
+        let relations = self.registry().relations(resource_type);
+        let mut rest = resources.clone();
+        let Some((first, resource)) = rest.next() else { return Ok(()) };
+        if !relations.iter().any(|relation| wanted(relation.attribute())) {
             return Ok(());
         }
-        let many = if ids.len() > 1 { ids } else { &[] };
-        let places: HashMap<&str, usize> = many.iter().enumerate().map(|(index, id)| (*id, index)).collect();
-        let place = |id: &str| if let [only] = ids { (*only == id).then_some(0) } else { places.get(id).copied() };
-        for relation in self.registry().relations(resource_type) {
+        let only = resource.id();
+        // Most often there is one resource, which needs neither a list nor a map.
+        let ids: Vec<&str> = match rest.next() {
+            Some(_) => resources.clone().map(|(_, resource)| resource.id()).collect(),
+            None => Vec::new(),
+        };
+        let ids = if ids.is_empty() { slice::from_ref(&only) } else { &ids };
+        let mut places = HashMap::new();
+        for relation in relations {
             if !wanted(relation.attribute()) {
                 continue;
             }
             let mut found = self.referrers(context, resource_type, relation, ids).await?;
             self.show_referrers(context, relation, &mut found).await?;
+            if ids.len() > 1 && places.is_empty() && !found.is_empty() {
+                places.extend(resources.clone().map(|(index, resource)| (resource.id(), index)));
+            }
+            let index_of =
+                |id: &str| if ids.len() == 1 { (id == only).then_some(first) } else { places.get(id).copied() };
             for Referrer { value, id, display, .. } in found {
-                let Some(lists) = place(&value).and_then(|index| derived.get_mut(index)) else { continue };
+                let added = index_of(&value).and_then(|index| added.get_mut(index));
+                let Some(lists) = added.map(|added| &mut added.derived) else { continue };
                 let reference = Reference::new(id, relation.referrer().clone(), display);
                 match lists.last_mut() {
                     Some((attribute, list)) if *attribute == relation.attribute() => list.push(reference),
@@ -103,7 +120,7 @@ pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &s
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
         let location = url(base, resource_type, resource.id());
         meta.insert(AttributeId::META_LOCATION, Value::String(location.into()));
-        meta.insert(AttributeId::META_VERSION, Value::String(stored.version.etag().into()));
+        meta.insert(AttributeId::META_VERSION, Value::String(stored.version.etag()));
     }
     for (attribute, references) in derived {
         let [value, display] = ["value", "display"].map(|name| resource_type.child(*attribute, name));

@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::HashMap, slice, sync::Arc};
 use crate::{
     error::{Error, ScimType},
     filter::Condition,
-    provider::service_provider::ServiceProvider,
+    provider::{answer::Added, service_provider::ServiceProvider},
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
     store::{RequestContext, RequestedAttributes, Store},
@@ -48,6 +48,7 @@ impl<'a> References<'a> {
 
 /// A reference in an answer that shows a name.
 struct NameSlot {
+    /// The index of the resource.
     row: usize,
     display: usize,
     value: usize,
@@ -56,26 +57,28 @@ struct NameSlot {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Adds to `named` the names that resources of one type show in the sub-attributes for which `wanted` holds, in the
-    /// order of `resources`. The store is called once for each type of resource to which they refer.
+    /// Adds the names that resources of one type show in the sub-attributes for which `wanted` holds, each resource with
+    /// its index in `added`. The store is called once for each type of resource to which the resources refer.
     ///
     /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller
     /// gives no name.
-    pub(in crate::provider) async fn name_references(
+    pub(in crate::provider) async fn name_references<'r>(
         &self,
         context: &RequestContext,
         resource_type: &ResourceType,
-        resources: &[&Resource],
-        named: &mut [Vec<Displays>],
+        resources: impl Iterator<Item = (usize, &'r Resource)> + Clone + Send,
+        added: &mut [Added],
         wanted: impl Fn(AttributeId) -> bool + Send + Sync,
     ) -> Result<(), Error> {
         let displays = || self.displays(resource_type).iter().filter(|display| wanted(display.attribute()));
-        for (resource, named) in resources.iter().zip(&mut *named) {
-            for (display, values) in displayed(resource, displays()) {
-                named.push(Displays::unnamed(display.attribute(), values.len()));
-            }
+        let mut shows_names = false;
+        for (index, resource) in resources.clone() {
+            let Some(added) = added.get_mut(index) else { continue };
+            let named = displayed(resource, displays());
+            added.displays.extend(named.map(|(display, values)| Displays::unnamed(display.attribute(), values.len())));
+            shows_names |= !added.displays.is_empty();
         }
-        if named.iter().all(Vec::is_empty) {
+        if !shows_names {
             return Ok(());
         }
         let limit = self.limits().answer;
@@ -86,9 +89,9 @@ impl<S: Store> ServiceProvider<S> {
                 continue;
             }
             let mut references = References::default();
-            for (row, resource) in resources.iter().enumerate() {
+            for (index, resource) in resources.clone() {
                 for (place, (display, values)) in displayed(resource, displays()).enumerate() {
-                    collect(resource_type, display, values, (row, place), referred, &mut references);
+                    collect(resource_type, display, values, (index, place), referred, &mut references);
                 }
             }
             if references.ids.is_empty() {
@@ -115,7 +118,7 @@ impl<S: Store> ServiceProvider<S> {
             for place in references.places {
                 let Some(name) = found.get(place.id).and_then(name_of) else { continue };
                 // A long name in many references makes a long answer.
-                let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
+                let shown = added.get_mut(place.row).and_then(|added| added.displays.get_mut(place.display));
                 let Some(displays) = shown else { continue };
                 let left = room.checked_sub(name.len());
                 room = left.ok_or_else(|| too_many_names(&resource_type.path(displays.attribute()), limit))?;
@@ -134,9 +137,19 @@ impl<S: Store> ServiceProvider<S> {
     pub(in crate::provider) fn check_filter(
         &self,
         resource_type: &ResourceType,
-        attributes: impl IntoIterator<Item = AttributeId>,
+        conditions: &[Condition],
     ) -> Result<(), Error> {
-        match self.name_among(resource_type, attributes) {
+        let mut name = None;
+        for condition in conditions {
+            condition.uses(&mut |attribute| {
+                name = self.name_among(resource_type, [attribute]);
+                name.is_some()
+            });
+            if name.is_some() {
+                break;
+            }
+        }
+        match name {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidFilter,
                 format!(

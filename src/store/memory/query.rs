@@ -10,13 +10,15 @@ use std::{
 };
 
 use super::{
+    candidates::{Candidates, Index},
+    index::{Id, Owners},
     sorting::sorted_window,
-    tenant::{Id, Row, Table, Tenant, reference_list},
+    tenant::{Row, Table, Tenant, reference_list},
 };
 use crate::{
-    filter::{Comparand, Comparison, Condition, Operator, Spending},
+    filter::{Comparand, Condition, Operator, Spending},
     limits::WorkExceeded,
-    resource::{Position, Sort, SortLead, UniqueKey},
+    resource::{Position, Sort, SortLead},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, RequestContext, RequestedAttributes, Scan, StoreError, Window},
 };
@@ -39,8 +41,8 @@ pub(super) struct Query<'a> {
     tenant: &'a RwLock<Tenant>,
     context: &'a RequestContext,
     scan: &'a Scan<'a>,
-    /// The conditions. The flag is `true` if a condition uses a list that is stored separately.
-    filter: Vec<(&'a Condition, bool)>,
+    /// Whether the filter uses a list that is stored separately.
+    filters_lists: bool,
 }
 
 type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
@@ -49,18 +51,16 @@ const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
 impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
-        let uses_list = |condition: &Condition| {
-            condition.uses(&mut |attribute| reference_list(scan.resource_type, attribute).is_some())
-        };
-        let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        Self { tenant, context, scan, filter }
+        let mut is_in_list = |attribute| reference_list(scan.resource_type, attribute).is_some();
+        let filters_lists = scan.filter.iter().any(|condition| condition.uses(&mut is_in_list));
+        Self { tenant, context, scan, filters_lists }
     }
 
     /// The page that the scan requests.
     pub(super) async fn page(&self) -> Result<Page, StoreError> {
         match self.scan.sort {
             Some(sort) => self.sorted(sort).await,
-            None if self.filter.is_empty() => self.all_by_id().await,
+            None if self.scan.filter.is_empty() => self.all_by_id().await,
             None => self.by_id().await,
         }
     }
@@ -114,7 +114,7 @@ impl<'a> Query<'a> {
         loop {
             let rows = self.take_rows((rest.0.as_ref().map(|id| &**id), rest.1.as_ref().map(|id| &**id)), CHUNK);
             let is_last = rows.len() < CHUNK;
-            if let Some(row) = rows.last() {
+            if !is_last && let Some(row) = rows.last() {
                 let reached = Bound::Excluded(Id::from(row.head.resource.id()));
                 if is_backward(self.scan) { rest.1 = reached } else { rest.0 = reached }
             }
@@ -192,7 +192,7 @@ impl<'a> Query<'a> {
     /// All rows that satisfy the filter, from one consistent state, by id in reading direction.
     async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
         let rows = self.take_rows(EVERYTHING, usize::MAX);
-        if self.filter.is_empty() {
+        if self.scan.filter.is_empty() {
             self.context.charge(units(rows.len()))?;
             return Ok(rows);
         }
@@ -206,24 +206,31 @@ impl<'a> Query<'a> {
     fn take_rows(&self, bounds: Bounds<'_>, most: usize) -> Vec<Arc<Row>> {
         self.with_table(|tenant, number, table| {
             let index = Index { tenant, number, table };
-            let candidates = self.filter.iter().filter_map(|(condition, _)| index.candidates(condition));
-            let Some(mut ids) = candidates.min_by_key(Vec::len) else {
-                let rows = table.rows.range::<str, _>(bounds).map(|(_, row)| row);
-                let is_backward = is_backward(self.scan);
-                return if is_backward {
-                    rows.rev().take(most).cloned().collect()
-                } else {
-                    rows.take(most).cloned().collect()
-                };
-            };
-            ids.sort_unstable();
-            ids.dedup();
-            if is_backward(self.scan) {
-                ids.reverse();
-            }
+            let candidates = self.scan.filter.iter().filter_map(|condition| index.candidates(condition));
             let is_inside = |id: &&Id| std::ops::RangeBounds::<str>::contains(&bounds, &***id);
-            ids.into_iter().filter(is_inside).filter_map(|id| table.rows.get(id)).take(most).cloned().collect()
+            let row = |id: &Id| table.rows.get(id);
+            match candidates.min_by_key(Candidates::len) {
+                None => self.first(most, table.rows.range::<str, _>(bounds).map(|(_, row)| row)),
+                Some(Candidates::Having(owners)) => {
+                    let ids = owners.into_iter().flat_map(Owners::iter);
+                    self.first(most, ids.filter(is_inside).filter_map(row))
+                }
+                Some(Candidates::Listed(mut ids)) => {
+                    ids.sort_unstable();
+                    ids.dedup();
+                    self.first(most, ids.into_iter().filter(is_inside).filter_map(row))
+                }
+            }
         })
+    }
+
+    /// The first rows in reading direction, at most `most`, of rows in ascending order.
+    fn first<'r>(&self, most: usize, rows: impl DoubleEndedIterator<Item = &'r Arc<Row>>) -> Vec<Arc<Row>> {
+        if is_backward(self.scan) {
+            rows.rev().take(most).cloned().collect()
+        } else {
+            rows.take(most).cloned().collect()
+        }
     }
 
     /// Adds the rows that satisfy the filter to `found`, until `found` has `most` rows.
@@ -272,18 +279,17 @@ impl<'a> Query<'a> {
 
     /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
-        let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
         if self.scan.requested.byte_limit().is_some_and(|limit| row.size(&RequestedAttributes::everything()) > limit) {
             return Err(StoreError::TooMany);
         }
-        let truth = Condition::all_match(&conditions, row.whole().root(), self.context.work()).await;
+        let truth = Condition::all_match(self.scan.filter, row.whole().root(), self.context.work()).await;
         truth.map_err(|_| StoreError::TooMany)
     }
 
     fn matches(&self, row: &Row, spending: &Spending) -> bool {
         spending.allows_units(1)
-            && self.filter.iter().all(|(condition, uses_list)| {
-                if *uses_list {
+            && self.scan.filter.iter().all(|condition| {
+                if self.filters_lists {
                     self.holds(row, condition, spending)
                 } else {
                     condition.matches_spending(row.head.resource.root(), spending)
@@ -320,51 +326,6 @@ impl<'a> Query<'a> {
                 None => values.iter().any(|(_, value)| condition.matches_in_list(value, spending)),
             },
         }
-    }
-}
-
-/// The indexes of one table.
-struct Index<'a> {
-    tenant: &'a Tenant,
-    number: usize,
-    table: &'a Table,
-}
-
-impl<'a> Index<'a> {
-    /// A superset of the resources that satisfy the condition, if an index can provide it.
-    fn candidates(&self, condition: &Condition) -> Option<Vec<&'a Id>> {
-        match condition {
-            Condition::Compare(comparison) => self.having(comparison),
-            // A value of one element is a value of the resource.
-            Condition::Element { condition, .. } => self.candidates(condition),
-            Condition::All(all) => all.iter().filter_map(|condition| self.candidates(condition)).min_by_key(Vec::len),
-            Condition::Any(any) => {
-                let mut found = Vec::new();
-                for condition in any {
-                    found.extend(self.candidates(condition)?);
-                }
-                Some(found)
-            }
-            Condition::Constant(false) => Some(Vec::new()),
-            _ => None,
-        }
-    }
-
-    fn having(&self, comparison: &Comparison) -> Option<Vec<&'a Id>> {
-        let key = UniqueKey::compared(comparison)?;
-        let Self { tenant, table, number } = *self;
-        let resource_type = &table.resource_type;
-        if key.attribute == AttributeId::ID {
-            return Some(table.rows.get_key_value(&*key.folded).map(|(id, _)| id).into_iter().collect());
-        }
-        if table.is_indexed(key.attribute) {
-            return Some(table.having(key).collect());
-        }
-        let list = reference_list(resource_type, key.attribute)?;
-        (resource_type.value_of(list) == Some(key.attribute)).then(|| {
-            let holdings = tenant.holdings(&key.folded).filter(|it| it.table == number && it.list == list);
-            holdings.map(|holding| &holding.referrer).collect()
-        })
     }
 }
 

@@ -5,11 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    ops::Bound,
     sync::{Arc, OnceLock},
 };
 
-use super::list::List;
+use super::{
+    index::{Id, KeyIndex, Owners},
+    list::List,
+};
 use crate::{
     path::AttributePath,
     quirks::{Quirks, Tolerance},
@@ -18,9 +20,6 @@ use crate::{
     store::{RequestedAttributes, Stored, Version},
     value::Value,
 };
-
-/// An id. All structures that contain the id share its text.
-pub(super) type Id = Arc<str>;
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -49,7 +48,7 @@ pub(super) struct Table {
     pub(super) rows: BTreeMap<Id, Arc<Row>>,
     unique: HashMap<UniqueKey, Id>,
     /// The values of the indexed attributes, as the fold that filters compare.
-    index: BTreeSet<(UniqueKey, Id)>,
+    index: KeyIndex,
     indexed: Vec<AttributeId>,
 }
 
@@ -220,7 +219,7 @@ impl Table {
         });
         indexed.sort_unstable();
         indexed.dedup();
-        Self { resource_type, rows: BTreeMap::new(), unique: HashMap::new(), index: BTreeSet::new(), indexed }
+        Self { resource_type, rows: BTreeMap::new(), unique: HashMap::new(), index: KeyIndex::default(), indexed }
     }
 
     /// The resource that has a unique key.
@@ -232,13 +231,9 @@ impl Table {
         self.indexed.contains(&attribute)
     }
 
-    /// The resources that have a value with this key, ascending by id.
-    pub(super) fn having(&self, key: UniqueKey) -> impl Iterator<Item = &Id> {
-        let from = (key.clone(), Id::default());
-        self.index
-            .range((Bound::Included(from), Bound::Unbounded))
-            .take_while(move |(found, _)| *found == key)
-            .map(|(_, id)| id)
+    /// The resources that have a value with this key; `None` if there are none.
+    pub(super) fn having(&self, attribute: AttributeId, key: &str) -> Option<&Owners> {
+        self.index.owners(attribute, key)
     }
 
     /// Replaces the keys of the resource with `id` in the indexes. A key that stays is not touched.
@@ -249,16 +244,16 @@ impl Table {
             let [old, new] = [before, head].map(|head| head.and_then(|head| head.resource.root().get(top)));
             old != new
         };
-        let changed: Vec<AttributeId> = self.indexed.iter().copied().filter(has_changed).collect();
         let keys = |head: Option<&Head>| {
-            head.map(|head| head.resource.keys_of_all(changed.iter().copied())).unwrap_or_default()
+            let changed = self.indexed.iter().copied().filter(has_changed);
+            head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
         };
         let (old, new) = (keys(before), keys(head));
         for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
-            self.index.remove(&(key.clone(), Arc::clone(id)));
+            self.index.remove(key, id);
         }
         for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
-            self.index.insert((key, Arc::clone(id)));
+            self.index.insert(key, id);
         }
         let [old, new] = [before, head].map(|head| head.map_or(&[][..], |head| &head.unique));
         if old != new {

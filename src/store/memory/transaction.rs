@@ -8,8 +8,9 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
+    index::Id,
     list::{self, List},
-    tenant::{Head, Holding, Id, Tenant},
+    tenant::{Head, Holding, Tenant},
 };
 use crate::{
     patch::ValueEdit,

@@ -1,0 +1,118 @@
+//! The index of the resources of one type by their values: unique values, and values that filters often name.
+
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use crate::{resource::UniqueKey, schema::AttributeId, value::Text};
+
+/// An id. All structures that contain the id share its text.
+pub(super) type Id = Arc<str>;
+
+/// The ids of the resources that have a value, by the attribute and by the value as the key that filters compare.
+#[derive(Debug, Default)]
+pub(super) struct KeyIndex(HashMap<AttributeId, HashMap<Text, Owners>>);
+
+/// The resources with one value; at least one. Most values have one owner, which then needs no set.
+#[derive(Debug)]
+pub(super) enum Owners {
+    One(Id),
+    Many(BTreeSet<Id>),
+}
+
+impl KeyIndex {
+    /// The resources with a value; `None` if no resource has the value.
+    pub(super) fn owners(&self, attribute: AttributeId, key: &str) -> Option<&Owners> {
+        self.0.get(&attribute)?.get(key)
+    }
+
+    pub(super) fn insert(&mut self, key: UniqueKey, id: &Id) {
+        match self.0.entry(key.attribute).or_default().entry(key.folded) {
+            Entry::Vacant(new) => drop(new.insert(Owners::One(Id::clone(id)))),
+            Entry::Occupied(mut owners) => match owners.get_mut() {
+                Owners::Many(ids) => drop(ids.insert(Id::clone(id))),
+                Owners::One(first) if first == id => {}
+                Owners::One(first) => {
+                    let ids = BTreeSet::from([Id::clone(first), Id::clone(id)]);
+                    owners.insert(Owners::Many(ids));
+                }
+            },
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &UniqueKey, id: &Id) {
+        let Some(values) = self.0.get_mut(&key.attribute) else { return };
+        match values.get_mut(&*key.folded) {
+            Some(Owners::Many(ids)) => {
+                ids.remove(id);
+                if ids.is_empty() {
+                    values.remove(&*key.folded);
+                }
+            }
+            Some(Owners::One(only)) if only == id => drop(values.remove(&*key.folded)),
+            _ => {}
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.values().all(HashMap::is_empty)
+    }
+}
+
+impl Owners {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(ids) => ids.len(),
+        }
+    }
+
+    /// The ids, ascending.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Id> {
+        let (one, many) = match self {
+            Self::One(id) => (Some(id), None),
+            Self::Many(ids) => (None, Some(ids)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// After any insertions and removals the index has the owners of each value, ascending, and nothing else.
+        #[test]
+        fn it_has_the_owners_of_each_value(steps in prop::collection::vec((any::<bool>(), 0..3_u8, 0..5_u8), 0..60)) {
+            let key = |value: u8| UniqueKey { attribute: AttributeId::EXTERNAL_ID, folded: Text::from(value.to_string()) };
+            let (mut index, mut model) = (KeyIndex::default(), BTreeSet::new());
+            for (adds, value, id) in steps {
+                let shared = Id::from(id.to_string());
+                if adds {
+                    index.insert(key(value), &shared);
+                    model.insert((value, id));
+                } else {
+                    index.remove(&key(value), &shared);
+                    model.remove(&(value, id));
+                }
+                for value in 0..3 {
+                    let expected: Vec<String> =
+                        model.iter().filter(|(known, _)| *known == value).map(|(_, id)| id.to_string()).collect();
+                    let owners = index.owners(AttributeId::EXTERNAL_ID, &value.to_string());
+                    prop_assert_eq!(owners.map_or(0, Owners::len), expected.len());
+                    let ids = |owners: Option<&Owners>| -> Vec<String> {
+                        owners.into_iter().flat_map(Owners::iter).map(|id| (**id).to_owned()).collect()
+                    };
+                    prop_assert_eq!(ids(owners), expected);
+                    prop_assert!(index.owners(AttributeId::ID, &value.to_string()).is_none());
+                }
+                prop_assert_eq!(index.is_empty(), model.is_empty());
+            }
+        }
+    }
+}
