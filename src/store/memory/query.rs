@@ -26,6 +26,22 @@ use crate::{
 /// The number of rows that are taken at a time where the page may be complete before the end of the table.
 const CHUNK: usize = 1_000;
 
+/// The number of rows that are fetched into the processor's cache before they are evaluated, and the number of attributes
+/// of each row.
+const FETCHED: (usize, usize) = (32, 16);
+
+/// Reads the rows up to the values of their attributes. The processor fetches many rows at a time here, since no read
+/// waits for the read of another row; an evaluation would wait for each row.
+fn fetch(rows: &[Arc<Row>]) {
+    let resources = || rows.iter().map(|row| &row.head.resource);
+    let found = (
+        resources().map(|resource| Arc::as_ptr(resource).addr()).fold(0, usize::wrapping_add),
+        resources().map(|resource| resource.root().len()).sum::<usize>(),
+        resources().flat_map(|resource| resource.root().iter().take(FETCHED.1)).map(|(id, _)| id).max(),
+    );
+    std::hint::black_box(found);
+}
+
 /// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
 /// values that the protocol core computes for a response (`meta.location`, `meta.version`).
 pub(super) fn is_stored(resource_type: &ResourceType, condition: &Condition) -> bool {
@@ -102,7 +118,7 @@ impl<'a> Query<'a> {
             }
         };
         if self.scan.count {
-            let mut found = self.all_matching().await?;
+            let mut found = self.all_matching(|row| row).await?;
             let total = found.len();
             found.retain(|row| is_inside(row));
             found.drain(..skip.min(found.len()));
@@ -118,7 +134,7 @@ impl<'a> Query<'a> {
                 let reached = Bound::Excluded(Id::from(row.head.resource.id()));
                 if is_backward(self.scan) { rest.1 = reached } else { rest.0 = reached }
             }
-            self.add_matching(rows, most, &mut found).await?;
+            self.add_matching(rows, most, &mut found, |row| row).await?;
             if is_last || found.len() >= most {
                 break;
             }
@@ -154,29 +170,25 @@ impl<'a> Query<'a> {
     }
 
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
-        let mut found = self.all_matching().await?;
-        let total = found.len();
         let whole = reference_list(self.scan.resource_type, sort.attribute()).is_some();
-        if whole {
-            let mut room = self.scan.requested.byte_limit().unwrap_or(usize::MAX);
-            for row in &found {
-                self.charge_lists(row)?;
-                room = room.checked_sub(row.size(&RequestedAttributes::everything())).ok_or(StoreError::TooMany)?;
-                row.whole();
-                self.context.pause().await;
-            }
-        }
+        let with_lead = |row: Arc<Row>| (sort.lead(row.resource(whole).root()), row);
+        let mut found = if whole {
+            self.with_lists(self.all_matching(|row| row).await?, with_lead).await?
+        } else {
+            // The lead is taken while the row is in the processor's cache.
+            self.all_matching(with_lead).await?
+        };
+        let total = found.len();
         match self.scan.window {
             Window::After { last: Some(last), .. } => {
-                found.retain(|row| sort.compare_to(row.resource(whole), last).is_gt());
+                found.retain(|(_, row)| sort.compare_to(row.resource(whole), last).is_gt());
             }
             Window::Before { first: Some(first), .. } => {
-                found.retain(|row| sort.compare_to(row.resource(whole), first).is_lt());
+                found.retain(|(_, row)| sort.compare_to(row.resource(whole), first).is_lt());
             }
             _ => {}
         }
         let is_backward = is_backward(self.scan);
-        let lead = |row: &Arc<Row>| sort.lead(row.resource(whole).root());
         let order = |(lead, left): &(SortLead, Arc<Row>), (other, right): &(SortLead, Arc<Row>)| {
             let compare = || sort.compare(left.resource(whole), right.resource(whole));
             let order = lead.cmp(other).then_with(compare);
@@ -185,19 +197,29 @@ impl<'a> Query<'a> {
         let (_, skip, take) = window(self.scan);
         // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
-        let rows = sorted_window(self.context, found, skip..end, lead, order).await?;
-        self.page_of(rows, total).await
+        let found = sorted_window(self.context, found, skip..end, order).await?;
+        self.page_of(found.into_iter().map(|(_, row)| row).collect(), total).await
     }
 
-    /// All rows that satisfy the filter, from one consistent state, by id in reading direction.
-    async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
-        let rows = self.take_rows(EVERYTHING, usize::MAX);
-        if self.scan.filter.is_empty() {
-            self.context.charge(units(rows.len()))?;
-            return Ok(rows);
+    /// Joins the rows with their lists, within the bytes of an answer. Each row becomes the result of `item`.
+    async fn with_lists<T>(&self, rows: Vec<Arc<Row>>, item: impl Fn(Arc<Row>) -> T) -> Result<Vec<T>, StoreError> {
+        let mut room = self.scan.requested.byte_limit().unwrap_or(usize::MAX);
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.charge_lists(&row)?;
+            room = room.checked_sub(row.size(&RequestedAttributes::everything())).ok_or(StoreError::TooMany)?;
+            row.whole();
+            items.push(item(row));
+            self.context.pause().await;
         }
+        Ok(items)
+    }
+
+    /// All rows that satisfy the filter, each as `item` makes it, from one consistent state, by id in reading direction.
+    async fn all_matching<T>(&self, item: impl Fn(Arc<Row>) -> T) -> Result<Vec<T>, StoreError> {
+        let rows = self.take_rows(EVERYTHING, usize::MAX);
         let mut found = Vec::new();
-        self.add_matching(rows, usize::MAX, &mut found).await?;
+        self.add_matching(rows, usize::MAX, &mut found, item).await?;
         Ok(found)
     }
 
@@ -233,23 +255,24 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Adds the rows that satisfy the filter to `found`, until `found` has `most` rows.
-    async fn add_matching(
+    /// Adds the rows that satisfy the filter to `found`, each as `item` makes it, until `found` has `most` items.
+    async fn add_matching<T>(
         &self,
         rows: Vec<Arc<Row>>,
         most: usize,
-        found: &mut Vec<Arc<Row>>,
+        found: &mut Vec<T>,
+        item: impl Fn(Arc<Row>) -> T,
     ) -> Result<(), StoreError> {
-        let mut rest = rows.into_iter().peekable();
-        while found.len() < most && rest.peek().is_some() {
+        let mut rest = rows.into_iter();
+        while found.len() < most && !rest.as_slice().is_empty() {
             let (count, before) = (rest.len(), found.len());
-            self.add_in_one_stretch(&mut rest, most, found).map_err(|_| StoreError::TooMany)?;
+            self.add_in_one_stretch(&mut rest, most, found, &item).map_err(|_| StoreError::TooMany)?;
             if rest.len() == count
                 && found.len() == before
                 && let Some(row) = rest.next()
                 && self.matches_alone(&row).await?
             {
-                found.push(row);
+                found.push(item(row));
             }
             self.context.pause().await;
         }
@@ -257,22 +280,29 @@ impl<'a> Query<'a> {
     }
 
     /// Evaluates rows until a stretch of work is spent. The row that exceeds the stretch remains in `rest`.
-    fn add_in_one_stretch(
+    fn add_in_one_stretch<T>(
         &self,
-        rest: &mut std::iter::Peekable<std::vec::IntoIter<Arc<Row>>>,
+        rest: &mut std::vec::IntoIter<Arc<Row>>,
         most: usize,
-        found: &mut Vec<Arc<Row>>,
+        found: &mut Vec<T>,
+        item: impl Fn(Arc<Row>) -> T,
     ) -> Result<(), WorkExceeded> {
         let spending = Spending::stretch(self.context.work());
+        let mut fetched = 0;
         while found.len() < most
-            && let Some(row) = rest.peek()
+            && let Some(row) = rest.as_slice().first()
         {
+            if fetched == 0 {
+                fetched = FETCHED.0;
+                fetch(rest.as_slice().get(..FETCHED.0).unwrap_or(rest.as_slice()));
+            }
+            fetched -= 1;
             let matches = self.matches(row, &spending);
             if spending.is_exceeded() {
                 break;
             }
             let row = rest.next();
-            found.extend(row.filter(|_| matches));
+            found.extend(row.filter(|_| matches).map(&item));
         }
         spending.charge(self.context.work())
     }

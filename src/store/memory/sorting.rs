@@ -10,41 +10,35 @@ use crate::store::{RequestContext, StoreError};
 /// The number of items that are selected or merged between two pauses: a few milliseconds of work.
 const STRETCH: usize = 8_192;
 
-/// The items at the positions `window` of the sorted list, in order. `lead` is computed once for each item, and `order`
-/// compares items with their leads.
+/// The items at the positions `window` of the sorted list, in order.
 ///
 /// # Errors
 ///
 /// [`StoreError::TooMany`] when the request exceeds its bound of work: each item costs one unit, and one unit more
 /// each time that it is merged.
-pub(super) async fn sorted_window<T: Send + Sync, L: Send + Sync>(
+pub(super) async fn sorted_window<T: Send + Sync>(
     context: &RequestContext,
     mut items: Vec<T>,
     window: Range<usize>,
-    lead: impl Fn(&T) -> L + Send + Sync,
-    order: impl Fn(&(L, T), &(L, T)) -> Ordering + Send + Sync,
+    order: impl Fn(&T, &T) -> Ordering + Send + Sync,
 ) -> Result<Vec<T>, StoreError> {
     let end = window.end.min(items.len());
     let start = window.start.min(end);
-    let led = |items: Vec<T>| -> Vec<(L, T)> { items.into_iter().map(|item| (lead(&item), item)).collect() };
-    let alone = |items: Vec<(L, T)>| items.into_iter().map(|(_, item)| item).collect();
     if items.len() <= STRETCH {
         charge(context, items.len())?;
-        let mut items = led(items);
         select(&mut items, end, &order);
         if 0 < start && start < items.len() {
             items.select_nth_unstable_by(start, &order);
         }
         items.drain(..start);
         items.sort_unstable_by(order);
-        return Ok(alone(items));
+        return Ok(items);
     }
     // Each run drops the items that are behind the window, whatever the other runs contain.
     let mut runs = VecDeque::new();
     while !items.is_empty() {
-        let run = items.split_off(items.len().saturating_sub(STRETCH));
+        let mut run = items.split_off(items.len().saturating_sub(STRETCH));
         charge(context, run.len())?;
-        let mut run = led(run);
         select(&mut run, end, &order);
         run.sort_unstable_by(&order);
         runs.push_back(run);
@@ -57,7 +51,7 @@ pub(super) async fn sorted_window<T: Send + Sync, L: Send + Sync>(
     }
     all.truncate(end);
     all.drain(..start);
-    Ok(alone(all))
+    Ok(all)
 }
 
 /// Keeps the first `end` items, in any order.
