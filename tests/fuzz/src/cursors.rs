@@ -25,6 +25,8 @@ const SORTS: &[&str] = &[
 ];
 const FILTERS: &[&str] = &["", "&filter=active eq true", "&filter=title pr", "&filter=not (title eq \"b\")"];
 const ENDPOINTS: &[&str] = &["/Users", "/", "/Groups"];
+/// The most writes during a walk.
+const WRITES: usize = 12;
 const KEYWORDS: [&str; 3] = ["invalidCursor", "expiredCursor", "invalidValue"];
 
 /// Input: decisions, see [`Choices`].
@@ -201,10 +203,12 @@ fn written_meanwhile(host: &Host<MemoryStore>, query: &Query, choices: &mut Choi
     let mut touched: Vec<String> = Vec::new();
     let mut page = first.json();
     let mut found = ids(&page);
-    for step in 0..40 {
+    // Each write adds one resource to the rest of the walk at most: a new one, or one that moved.
+    let most = before.len() + WRITES;
+    for step in 0.. {
         let Some(next) = page["nextCursor"].as_str().map(str::to_owned) else { break };
-        assert!(step < 39, "{}: a walk without end", query.target);
-        if choices.one_in(2) && step < 12 {
+        assert!(step <= most, "{}: a walk without end", query.target);
+        if choices.one_in(2) && step < WRITES {
             let id = format!("id-{:03}", 1 + choices.below(17));
             match choices.below(3) {
                 0 => drop(host.delete(&format!("/Users/{id}"))),
