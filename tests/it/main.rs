@@ -136,6 +136,7 @@ mod store {
     #[cfg(feature = "testkit")]
     mod testkit;
     mod types;
+    mod unique;
 }
 #[cfg(feature = "testkit")]
 mod traffic {

@@ -10,9 +10,10 @@ use crate::{resource::UniqueKey, schema::AttributeId, value::Text};
 /// An id. All structures that contain the id share its text.
 pub(super) type Id = Arc<str>;
 
-/// The ids of the resources that have a value, by the attribute and by the value as the key that filters compare.
+/// The ids of the resources that have a value, by the attribute and by the value as the key that filters compare. A type
+/// has few indexed attributes.
 #[derive(Debug, Default)]
-pub(super) struct KeyIndex(HashMap<AttributeId, HashMap<Text, Owners>>);
+pub(super) struct KeyIndex(Vec<(AttributeId, HashMap<Text, Owners>)>);
 
 /// The resources with one value; at least one. Most values have one owner, which then needs no set.
 #[derive(Debug)]
@@ -24,11 +25,25 @@ pub(super) enum Owners {
 impl KeyIndex {
     /// The resources with a value; `None` if no resource has the value.
     pub(super) fn owners(&self, attribute: AttributeId, key: &str) -> Option<&Owners> {
-        self.0.get(&attribute)?.get(key)
+        self.0.iter().find(|(known, _)| *known == attribute)?.1.get(key)
+    }
+
+    /// Whether the resource has the value.
+    pub(super) fn has(&self, key: &UniqueKey, id: &Id) -> bool {
+        match self.owners(key.attribute, &key.folded) {
+            Some(Owners::One(only)) => only == id,
+            Some(Owners::Many(ids)) => ids.contains(id),
+            None => false,
+        }
     }
 
     pub(super) fn insert(&mut self, key: UniqueKey, id: &Id) {
-        match self.0.entry(key.attribute).or_default().entry(key.folded) {
+        let position = self.0.iter().position(|(known, _)| *known == key.attribute).unwrap_or_else(|| {
+            self.0.push((key.attribute, HashMap::new()));
+            self.0.len() - 1
+        });
+        let Some((_, values)) = self.0.get_mut(position) else { return };
+        match values.entry(key.folded) {
             Entry::Vacant(new) => drop(new.insert(Owners::One(Id::clone(id)))),
             Entry::Occupied(mut owners) => match owners.get_mut() {
                 Owners::Many(ids) => drop(ids.insert(Id::clone(id))),
@@ -42,7 +57,7 @@ impl KeyIndex {
     }
 
     pub(super) fn remove(&mut self, key: &UniqueKey, id: &Id) {
-        let Some(values) = self.0.get_mut(&key.attribute) else { return };
+        let Some((_, values)) = self.0.iter_mut().find(|(known, _)| *known == key.attribute) else { return };
         match values.get_mut(&*key.folded) {
             Some(Owners::Many(ids)) => {
                 ids.remove(id);
@@ -57,7 +72,7 @@ impl KeyIndex {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.values().all(HashMap::is_empty)
+        self.0.iter().all(|(_, values)| values.is_empty())
     }
 }
 
@@ -105,6 +120,10 @@ mod tests {
                         model.iter().filter(|(known, _)| *known == value).map(|(_, id)| id.to_string()).collect();
                     let owners = index.owners(AttributeId::EXTERNAL_ID, &value.to_string());
                     prop_assert_eq!(owners.map_or(0, Owners::len), expected.len());
+                    for id in 0..5_u8 {
+                        let has = index.has(&key(value), &Id::from(id.to_string()));
+                        prop_assert_eq!(has, model.contains(&(value, id)));
+                    }
                     let ids = |owners: Option<&Owners>| -> Vec<String> {
                         owners.into_iter().flat_map(Owners::iter).map(|id| (**id).to_owned()).collect()
                     };

@@ -46,9 +46,11 @@ pub(super) struct Table {
     pub(super) resource_type: Arc<ResourceType>,
     /// Shared with the running scans: a change copies a row, or a list, that a scan still reads.
     pub(super) rows: BTreeMap<Id, Arc<Row>>,
-    unique: HashMap<UniqueKey, Id>,
     /// The values of the indexed attributes, as the fold that filters compare.
     index: KeyIndex,
+    /// The owners of the unique keys that are not in the index, because the value is in a list of references, or because a
+    /// host makes its own keys.
+    unique: HashMap<UniqueKey, Id>,
     indexed: Vec<AttributeId>,
 }
 
@@ -222,9 +224,12 @@ impl Table {
         Self { resource_type, rows: BTreeMap::new(), unique: HashMap::new(), index: KeyIndex::default(), indexed }
     }
 
-    /// The resource that has a unique key.
-    pub(super) fn owner(&self, key: &UniqueKey) -> Option<&Id> {
-        self.unique.get(key)
+    /// Whether a resource other than `id` has the unique key.
+    pub(super) fn is_taken(&self, key: &UniqueKey, id: &Id) -> bool {
+        // A host may make its own keys, so a resource need not claim each unique value that it has.
+        let claims = |owner: &Id| self.rows.get(owner).is_some_and(|row| row.head.unique.contains(key));
+        let mut having = self.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
+        having.any(|owner| owner != id && claims(owner)) || self.unique.get(key).is_some_and(|owner| owner != id)
     }
 
     pub(super) fn is_indexed(&self, attribute: AttributeId) -> bool {
@@ -249,6 +254,7 @@ impl Table {
             head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
         };
         let (old, new) = (keys(before), keys(head));
+        let is_same = old == new;
         for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
             self.index.remove(key, id);
         }
@@ -256,11 +262,11 @@ impl Table {
             self.index.insert(key, id);
         }
         let [old, new] = [before, head].map(|head| head.map_or(&[][..], |head| &head.unique));
-        if old != new {
+        if old != new || !is_same {
             for key in old {
                 self.unique.remove(key);
             }
-            for key in new {
+            for key in new.iter().filter(|key| !self.index.has(key, id)) {
                 self.unique.insert(key.clone(), Arc::clone(id));
             }
         }

@@ -177,7 +177,7 @@ impl<'a> Transaction<'a> {
     /// Refuses unique keys that another resource has.
     fn claim(&self, table: usize, id: &Id, entry: &Entry) -> Result<(), StoreError> {
         let Some(rows) = self.tenant.table(table) else { return Ok(()) };
-        match entry.unique.iter().find(|key| rows.owner(key).is_some_and(|owner| owner != id)) {
+        match entry.unique.iter().find(|key| rows.is_taken(key, id)) {
             Some(taken) => Err(StoreError::NotUnique { attribute: taken.attribute }),
             None => Ok(()),
         }

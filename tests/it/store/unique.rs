@@ -1,0 +1,103 @@
+//! The keys by which `MemoryStore` keeps values unique (RFC 7643 §7): of values in lists of references, and keys that a
+//! host makes by a rule of its own.
+
+use std::sync::Arc;
+
+use scim_core::{
+    resource::UniqueKey,
+    schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema, Uniqueness},
+    store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
+};
+use serde_json::{Value as Json, json};
+
+use crate::fixture::stores::{World, create, delete, now, replace, sample};
+
+fn is_accepted(store: &MemoryStore, change: Change) -> bool {
+    now(store.commit(&RequestContext::new(TenantId::single()), &[change])).is_ok()
+}
+
+/// A club, whose members have badges. No badge occurs twice.
+fn club() -> Arc<ResourceType> {
+    let value = Attribute::new("value", AttributeType::String).case_exact();
+    let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
+    let badge = Attribute::new("badge", AttributeType::String).with_uniqueness(Uniqueness::Server);
+    let schema = Schema::new("urn:example:Club", "Club")
+        .with_attribute(Attribute::new("displayName", AttributeType::String))
+        .with_attribute(Attribute::complex("members", [value, reference, badge]).multi_valued());
+    let club = Arc::new(ResourceType::builder("Club", "Clubs", schema).build().unwrap());
+    assert_eq!(club.reference_lists().len(), 1);
+    club
+}
+
+/// 7643-7-20: a unique value in a list of references is taken until its list or its resource is gone.
+#[test]
+fn a_unique_value_in_a_list_of_references_is_taken_until_it_is_gone() {
+    let (world, store, club) = (World::new(), MemoryStore::new(), club());
+    let with = |id: &str, badges: Json| {
+        let members: Vec<Json> =
+            badges.as_array().unwrap().iter().map(|badge| json!({"value": "u1", "badge": badge})).collect();
+        sample(&club, json!({"id": id, "displayName": "Chess", "members": members}))
+    };
+    let steps = [
+        (create(world.user("u1", "Ann")), true),
+        (create(with("c1", json!(["B1"]))), true),
+        (create(with("c2", json!(["b1"]))), false),
+        (create(with("c2", json!(["b2"]))), true),
+        (replace(with("c2", json!(["b1"]))), false),
+        (replace(with("c1", json!(["b1"]))), true),
+        (replace(with("c1", json!(["b3"]))), true),
+        (replace(with("c2", json!(["b1"]))), true),
+        (create(with("c3", json!(["b3"]))), false),
+        (delete(&club, "c1"), true),
+        (create(with("c3", json!(["b3"]))), true),
+        (create(with("c4", json!(["b1"]))), false),
+    ];
+    for (index, (change, accepted)) in steps.into_iter().enumerate() {
+        assert_eq!(is_accepted(&store, change), accepted, "step {index}");
+    }
+}
+
+/// A host that makes its own keys decides which values are the same. A filter still finds each value as the core compares.
+#[test]
+fn the_keys_of_an_entry_decide_and_not_its_values() {
+    let (world, store) = (World::new(), MemoryStore::new());
+    let user_name = world.user.child(AttributeId::ROOT, "userName").unwrap();
+    let keyed = |change: Change, keys: &[&str]| {
+        let unique = keys.iter().map(|key| UniqueKey { attribute: user_name, folded: (*key).into() }).collect();
+        match change {
+            Change::Create(entry) => Change::Create(Entry { unique, ..entry }),
+            Change::Replace(mut replacement) => {
+                replacement.entry.unique = unique;
+                Change::Replace(replacement)
+            }
+            other => other,
+        }
+    };
+    let user = |id: &str, name: &str| world.user(id, name);
+    let steps = [
+        (keyed(create(user("u1", "Ann")), &["Ann"]), true),
+        (keyed(create(user("u2", "ann")), &["ann"]), true),
+        (keyed(create(user("u3", "ANN")), &["ann"]), false),
+        (keyed(create(user("u3", "ANN")), &["Ann"]), false),
+        (keyed(create(user("u3", "ANN")), &[]), true),
+        (keyed(replace(user("u2", "aNn")), &["other"]), true),
+        (keyed(create(user("u4", "Bob")), &["other"]), false),
+        (keyed(create(user("u4", "Bob")), &["ann"]), true),
+        (delete(&world.user, "u1"), true),
+        (keyed(create(user("u5", "Ann")), &["Ann"]), true),
+        (delete(&world.user, "u4"), true),
+        (keyed(replace(user("u3", "AnN")), &["ann"]), true),
+        (keyed(create(user("u6", "x")), &["ann"]), false),
+    ];
+    for (index, (change, accepted)) in steps.into_iter().enumerate() {
+        assert_eq!(is_accepted(&store, change), accepted, "step {index}");
+    }
+    let provider =
+        scim_core::provider::ServiceProvider::builder(world.registry.clone(), store, "https://x").build().unwrap();
+    let mut request = scim_core::message::SearchRequest::default();
+    request.filter = Some(r#"userName eq "aNN""#.into());
+    let found = now(provider.search(&world.context, "User", &request)).unwrap();
+    let mut ids: Vec<&str> = found.resources().map(|(resource, _)| resource.id()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["u2", "u3", "u5"]);
+}
