@@ -101,6 +101,8 @@ impl Store for Copying {
 
 struct World {
     host: Host<Copying>,
+    /// The store of the host.
+    inner: Arc<MemoryStore>,
     spent: Arc<AtomicU64>,
 }
 
@@ -166,14 +168,14 @@ impl World {
         let mut limits = Limits::default();
         limits.answer = ANSWER;
         let spent = Arc::<AtomicU64>::default();
-        let store = Copying { inner, spent: Arc::clone(&spent) };
+        let store = Copying { inner: Arc::clone(&inner), spent: Arc::clone(&spent) };
         let provider = ServiceProvider::builder(registry, store, BASE)
             .limits(limits)
             .clock(Ticking::default())
             .ids(Counting::default())
             .build()
             .unwrap();
-        Self { host: Host { provider, context }, spent }
+        Self { host: Host { provider, context }, inner, spent }
     }
 
     /// Sends a request, and checks its memory and its work.
@@ -307,6 +309,22 @@ fn memory_is_bounded_for_each_kind_of_request() {
             let statuses = json["Operations"].as_array().unwrap().iter().map(|operation| &operation["status"]);
             assert_eq!(statuses.filter(|status| *status == "200" || *status == "204").count(), 100, "{json}");
         }
+    }
+    // A search that has spent its work ends, although its conditions cost nothing. The store would otherwise join each of
+    // the other groups with its members.
+    let mut limits = Limits::default();
+    limits.work = 30;
+    let provider = ServiceProvider::builder(Registry::standard(), Arc::clone(&world.inner), BASE).limits(limits);
+    let provider = provider.clock(Ticking::default()).ids(Counting::default()).build().unwrap();
+    let poor = Host { provider, context: RequestContext::new(TenantId::single()) };
+    for query in ["sortBy=displayName", "filter=not (externalId pr)", "sortBy=id&filter=not (externalId pr)"] {
+        let target = encoded(&format!("/Groups?count=10&excludedAttributes=members&{query}"));
+        let before = ALLOCATOR.current_usage();
+        ALLOCATOR.reset_peak_usage();
+        let reply = poor.send("GET", &target, &[], &[]);
+        let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+        assert_eq!(reply.error(), (400, "tooMany".to_owned()), "{query}");
+        assert!(peak <= BASIS, "{query}: {peak} bytes");
     }
     println!("{}", measured.join("\n"));
 }

@@ -147,7 +147,8 @@ impl Comparison<'_> {
         // both have the same result. For a value path the RFC defines `replace`, but not `add`.
         let adds = parts.iter().all(|(_, value)| value.is_some());
         // A sub-attribute that stays may have a text that no request may contain.
-        let whole = self.element_json(list, now).ok().filter(|_| adds).map(|value| {
+        let value = if adds { self.element_json(list, now).ok() } else { None };
+        let whole = value.map(|value| {
             let path = format!("{path}[{}]", condition.0);
             Step::One { at: list, op: Op::Replace, path, value: Some(value) }
         });

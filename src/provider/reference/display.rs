@@ -49,7 +49,7 @@ impl<'a> References<'a> {
 /// A reference in an answer that shows a name.
 struct NameSlot {
     /// The index of the resource.
-    row: usize,
+    resource: usize,
     display: usize,
     value: usize,
     /// The index in `ids` of the id to which the reference refers.
@@ -118,7 +118,7 @@ impl<S: Store> ServiceProvider<S> {
             for place in references.places {
                 let Some(name) = found.get(place.id).and_then(name_of) else { continue };
                 // A long name in many references makes a long answer.
-                let shown = added.get_mut(place.row).and_then(|added| added.displays.get_mut(place.display));
+                let shown = added.get_mut(place.resource).and_then(|added| added.displays.get_mut(place.display));
                 let Some(displays) = shown else { continue };
                 let left = room.checked_sub(name.len());
                 room = left.ok_or_else(|| too_many_names(&resource_type.path(displays.attribute()), limit))?;
@@ -201,13 +201,13 @@ fn displayed<'a>(
     values.filter(|(_, values)| !values.is_empty())
 }
 
-/// Adds the resources of the type `referred` to which `values` refer. `row` and `named` are the indexes of the names in
-/// the answer.
+/// Adds the resources of the type `referred` to which `values` refer. `resource` and `named` are the indexes of the
+/// resource and of the names in the answer.
 fn collect<'a>(
     resource_type: &ResourceType,
     display: &Display,
     values: &'a [Value],
-    (row, named): (usize, usize),
+    (resource, named): (usize, usize),
     referred: &ResourceType,
     references: &mut References<'a>,
 ) {
@@ -225,7 +225,7 @@ fn collect<'a>(
         }
         let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
         let place = references.index_of(id);
-        references.places.push(NameSlot { row, display: named, value: index, id: place });
+        references.places.push(NameSlot { resource, display: named, value: index, id: place });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The index of the resources of one type by their values: unique values, and values that filters often name.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -13,7 +13,8 @@ pub(super) type Id = Arc<str>;
 /// The ids of the resources that have a value, by the attribute and by the value as the key that filters compare. A type
 /// has few indexed attributes.
 #[derive(Debug, Default)]
-pub(super) struct KeyIndex(Vec<(AttributeId, HashMap<Text, Owners>)>);
+// A hash map would move all its keys at some insertions, all maps at the same one, while writers and readers wait.
+pub(super) struct KeyIndex(Vec<(AttributeId, BTreeMap<Text, Owners>)>);
 
 /// The resources with one value; at least one. Most values have one owner, which then needs no set.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl KeyIndex {
 
     pub(super) fn insert(&mut self, key: UniqueKey, id: &Id) {
         let position = self.0.iter().position(|(known, _)| *known == key.attribute).unwrap_or_else(|| {
-            self.0.push((key.attribute, HashMap::new()));
+            self.0.push((key.attribute, BTreeMap::new()));
             self.0.len() - 1
         });
         let Some((_, values)) = self.0.get_mut(position) else { return };

@@ -309,6 +309,8 @@ impl<'a> Query<'a> {
 
     /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
+        // The row has not paid for itself yet, and its conditions may cost nothing.
+        self.context.charge(1)?;
         if self.scan.requested.byte_limit().is_some_and(|limit| row.size(&RequestedAttributes::everything()) > limit) {
             return Err(StoreError::TooMany);
         }

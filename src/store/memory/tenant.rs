@@ -226,7 +226,8 @@ impl Table {
 
     /// Whether a resource other than `id` has the unique key.
     pub(super) fn is_taken(&self, key: &UniqueKey, id: &Id) -> bool {
-        // A host may make its own keys, so a resource need not claim each unique value that it has.
+        // A host may make its own keys, so a resource need not claim each unique value that it has. With the keys of the core
+        // a value has one owner at most.
         let claims = |owner: &Id| self.rows.get(owner).is_some_and(|row| row.head.unique.contains(key));
         let mut having = self.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
         having.any(|owner| owner != id && claims(owner)) || self.unique.get(key).is_some_and(|owner| owner != id)
