@@ -28,7 +28,7 @@ pub struct Answer {
 pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
 
 /// The values of an answer that are not stored with the resource: its derived lists and the names in its references.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Added {
     pub(super) derived: Derived,
     pub(super) displays: Vec<Displays>,

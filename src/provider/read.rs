@@ -3,7 +3,7 @@
 //!
 //! This file changes nothing in the store.
 
-use std::sync::Arc;
+use std::{iter, slice, sync::Arc};
 
 use super::{
     access::Action,
@@ -73,33 +73,31 @@ impl<S: Store> ServiceProvider<S> {
         let resource_type = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let mut added = [Added::default()];
+        let mut added = Added::default();
         if changed && !stored.complete {
             // The answer shows no resource.
-            let [added] = added;
             return Ok(Answer { stored, added, view, quirks: call.tolerance.applied(), changed });
         }
-        let resource = Arc::clone(&stored.resource);
-        let resources = || std::iter::once((0, &*resource));
-        match self.derive(call.context, &resource_type, resources(), &mut added, shows).await {
+        let resources = || iter::once((0, &*stored.resource));
+        match self.derive(call.context, &resource_type, resources(), slice::from_mut(&mut added), shows).await {
             Ok(()) => {}
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
             // resource. No other resource refers to a new one; a user whom the store restored or linked may have groups, which
             // the next read shows.
             Err(_) if changed => {
                 stored.complete &= call.permit.action == Action::Create;
-                added = [Added::default()];
+                added = Added::default();
             }
             Err(error) => return Err(error),
         }
-        match self.name_references(call.context, &resource_type, resources(), &mut added, shows).await {
+        match self.name_references(call.context, &resource_type, resources(), slice::from_mut(&mut added), shows).await
+        {
             Ok(()) => {}
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.
-            Err(_) if changed => added.iter_mut().for_each(|added| added.displays.clear()),
+            Err(_) if changed => added.displays.clear(),
             Err(error) => return Err(error),
         }
-        let [added] = added;
         rest(&stored.resource).await;
         Ok(Answer { stored, added, view, quirks: call.tolerance.applied(), changed })
     }

@@ -43,8 +43,9 @@ impl<S: Store> ServiceProvider<S> {
         take: usize,
     ) -> Result<Paged, Error> {
         let skip = start_index.saturating_sub(1);
-        let mut candidates = queries.iter().enumerate().filter(|(_, query)| !query.plan.empty);
-        let (items, total) = if let (Some((position, query)), None) = (candidates.next(), candidates.next()) {
+        let candidates = || queries.iter().enumerate().filter(|(_, query)| !query.plan.empty);
+        let mut each = candidates();
+        let (items, total) = if let (Some((position, query)), None) = (each.next(), each.next()) {
             let limit = self.limits().answer;
             let Indexed { found, total, is_cut } = self.segment_at(context, query, skip, take, limit).await?;
             if is_cut {
@@ -52,7 +53,7 @@ impl<S: Store> ServiceProvider<S> {
             }
             (found.into_iter().map(|found| (position, found.stored)).collect(), total)
         } else {
-            let mut candidates: Vec<_> = queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
+            let mut candidates: Vec<_> = candidates().collect();
             if in_turn(queries) {
                 candidates.sort_by(|(_, left), (_, right)| turn(left, right));
                 self.index_in_turn(context, &candidates, skip, take).await?

@@ -234,8 +234,7 @@ impl<S: Store> ServiceProvider<S> {
         queries: &[Query<'_>],
         items: &[(usize, Stored)],
     ) -> Result<Vec<Added>, Error> {
-        let mut added = Vec::with_capacity(items.len());
-        added.resize_with(items.len(), Added::default);
+        let mut added = vec![Added::default(); items.len()];
         for (position, query) in queries.iter().enumerate() {
             let numbered = items.iter().enumerate().filter(move |(_, (of, _))| *of == position);
             let resources = numbered.map(|(index, (_, stored))| (index, &*stored.resource));

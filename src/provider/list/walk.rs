@@ -143,8 +143,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut used = query.plan.attributes();
         used.extend(query.sort().map(Sort::attribute));
         let requested = |list| used.iter().any(|used| *used == list || query.resource_type.parent(*used) == list);
-        let mut added = Vec::with_capacity(items.len());
-        added.resize_with(items.len(), Added::default);
+        let mut added = vec![Added::default(); items.len()];
         let resources = items.iter().enumerate().map(|(index, stored)| (index, &*stored.resource));
         self.derive(context, query.resource_type, resources, &mut added, requested).await?;
         let seen = items

@@ -140,15 +140,11 @@ impl<S: Store> ServiceProvider<S> {
         conditions: &[Condition],
     ) -> Result<(), Error> {
         let mut name = None;
-        for condition in conditions {
-            condition.uses(&mut |attribute| {
-                name = self.name_among(resource_type, [attribute]);
-                name.is_some()
-            });
-            if name.is_some() {
-                break;
-            }
-        }
+        let mut is_name = |attribute| {
+            name = self.name_among(resource_type, [attribute]);
+            name.is_some()
+        };
+        conditions.iter().any(|condition| condition.uses(&mut is_name));
         match name {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidFilter,
