@@ -12,6 +12,7 @@ mod error;
 mod grammar;
 mod literal;
 mod matcher;
+mod nodes;
 mod spending;
 mod stretches;
 mod tree;
@@ -20,7 +21,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use self::tree::Slot;
+use self::nodes::Nodes;
 pub use self::{
     build::LiteralBuf,
     compile_error::{CompileError, CompileErrorKind},
@@ -58,7 +59,7 @@ pub struct Filter {
     /// The text to which the nodes' spans point: names, numbers and strings without their escapes.
     text: Text,
     /// Children precede their parents, so the last node is the root and each subtree is one range.
-    nodes: Vec<Slot>,
+    nodes: Nodes,
     height: u16,
     brackets: bool,
 }

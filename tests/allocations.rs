@@ -50,7 +50,7 @@ const FILTERS: &[(&str, bool)] = &[
 
 /// One test only: the counter counts the allocations of the whole process.
 #[test]
-fn neither_conditions_nor_rules_allocate() {
+fn neither_conditions_nor_rules_nor_short_filters_allocate() {
     let registry = Registry::standard();
     let user = registry.resource_type("User").unwrap();
     let mut tolerance = Tolerance::new(Quirks::default());
@@ -62,6 +62,13 @@ fn neither_conditions_nor_rules_allocate() {
         let found = matcher.matches(resource.root());
         let change = region.change();
         assert_eq!(found, *expected, "{text}");
+        assert_eq!((change.allocations, change.reallocations), (0, 0), "{text}");
+    }
+    for text in ["title pr", "active eq true", r#"userName eq "bjensen""#] {
+        let region = Region::new(ALLOCATOR);
+        let filter = Filter::parse(text, Reading::new(&Limits::default(), &mut tolerance)).unwrap();
+        let change = region.change();
+        assert_eq!(filter.to_string(), text);
         assert_eq!((change.allocations, change.reallocations), (0, 0), "{text}");
     }
     let region = Region::new(ALLOCATOR);

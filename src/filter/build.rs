@@ -3,7 +3,8 @@
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
     grammar::is_number,
-    tree::{Chain, Join, Node, Operand, PathSpan, Slot, Span, Subtree, Value, push, text},
+    nodes::{Join, Node, Nodes, PathSpan, Slot, Span, Value},
+    tree::{Chain, Operand, Subtree, push, text},
 };
 use crate::path::{AttributePath, PathRef};
 
@@ -211,7 +212,7 @@ impl Operand<'_> {
 #[derive(Default)]
 struct Builder {
     text: String,
-    nodes: Vec<Slot>,
+    nodes: Nodes,
     brackets: bool,
 }
 
@@ -230,7 +231,7 @@ impl Builder {
 
     /// Appends all nodes of `filter`.
     fn absorb(&mut self, filter: &Filter) -> Subtree {
-        self.copy(filter, &filter.nodes, 0);
+        self.copy(filter, filter.nodes.as_slice(), 0);
         self.brackets |= filter.brackets;
         Subtree { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
     }

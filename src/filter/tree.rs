@@ -1,55 +1,14 @@
-//! The representation of a filter: nodes in one vector, linked by index, with spans into one text.
+//! The tree of a filter: the links between its nodes, by index.
 //!
 //! Children precede their parents, so the last node is the root and a subtree is a range that ends in its root.
 
 use std::fmt;
 
-use super::{Expression, Filter, Literal, Operator};
-use crate::path::{PathRef, Shape};
-
-/// Subtree of a filter's text.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) len: u32,
-}
-
-/// A path within a filter's text.
-#[derive(Clone, Copy)]
-pub(super) struct PathSpan {
-    pub(super) start: u32,
-    pub(super) shape: Shape,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Value {
-    Null,
-    Boolean(bool),
-    Number(Span),
-    String(Span),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Join {
-    And,
-    Or,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Node {
-    Join { join: Join, first: u32, last: u32, len: u32 },
-    Not { child: u32 },
-    Compare { path: PathSpan, operator: Operator, value: Value },
-    Present { path: PathSpan },
-    ValuePath { path: PathSpan, condition: u32 },
-}
-
-/// A node, and the index of the next operand of the same `and` or `or`. The last operand's index has no meaning.
-#[derive(Clone, Copy)]
-pub(super) struct Slot {
-    pub(super) node: Node,
-    pub(super) next: u32,
-}
+use super::{
+    Expression, Filter, Literal,
+    nodes::{Join, Node, Nodes, PathSpan, Slot, Value},
+};
+use crate::path::PathRef;
 
 /// A finished subtree, with the levels of parentheses, `not` and brackets in its printed form.
 #[derive(Clone, Copy)]
@@ -59,10 +18,9 @@ pub(super) struct Subtree {
 }
 
 /// Adds a node. A text is far shorter than 4 GiB and a node takes about four of its bytes, so the index fits.
-pub(super) fn push(nodes: &mut Vec<Slot>, node: Node, height: u16) -> Subtree {
-    let index = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-    nodes.push(Slot { node, next: 0 });
-    Subtree { index, height }
+pub(super) fn push(nodes: &mut Nodes, node: Node, height: u16) -> Subtree {
+    let index = nodes.push(Slot { node, next: 0 });
+    Subtree { index: u32::try_from(index).unwrap_or(u32::MAX), height }
 }
 
 /// The operands of an `and` or `or` under construction.
@@ -83,11 +41,9 @@ impl Chain {
 
     /// Adds an operand, which must be the newest subtree. An operand with the same join is replaced by its own
     /// operands: `a and (b and c)` prints as `a and b and c`, and parsing that text gives an equal filter.
-    pub(super) fn add(&mut self, nodes: &mut Vec<Slot>, part: Subtree) {
+    pub(super) fn add(&mut self, nodes: &mut Nodes, part: Subtree) {
         let (mut first, mut last, mut len, mut height) = (part.index, part.index, 1, part.height);
-        if let Some(Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) =
-            nodes.last().map(|slot| slot.node)
-        {
+        if let Some(&Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) = nodes.last() {
             if join == self.join {
                 (first, last, len) = (inner_first, inner_last, inner_len);
                 nodes.pop();
@@ -97,8 +53,8 @@ impl Chain {
         }
         if self.len == 0 {
             (self.first, self.first_height) = (first, part.height);
-        } else if let Some(slot) = nodes.get_mut(self.last as usize) {
-            slot.next = first;
+        } else {
+            nodes.link(self.last, first);
         }
         self.last = last;
         self.len += len;
@@ -106,7 +62,7 @@ impl Chain {
     }
 
     /// Returns the chain as one subtree, or its only operand.
-    pub(super) fn finish(self, nodes: &mut Vec<Slot>) -> Subtree {
+    pub(super) fn finish(self, nodes: &mut Nodes) -> Subtree {
         let Self { join, first, last, len, height, first_height } = self;
         if len == 1 {
             return Subtree { index: first, height: first_height };
@@ -189,7 +145,7 @@ impl<'a> Iterator for Links<'a> {
     fn next(&mut self) -> Option<Operand<'a>> {
         self.left = self.left.checked_sub(1)?;
         let operand = Operand { filter: self.filter, index: self.next };
-        self.next = self.filter.nodes.get(self.next as usize)?.next;
+        self.next = self.filter.nodes.as_slice().get(self.next as usize)?.next;
         Some(operand)
     }
 
@@ -213,7 +169,7 @@ impl<'a> Operand<'a> {
         let Self { filter, index } = self;
         let path = |span| path(filter, span);
         let operand = |index| Operand { filter, index };
-        match filter.nodes.get(index as usize).map(|slot| slot.node) {
+        match filter.nodes.as_slice().get(index as usize).map(|slot| slot.node) {
             Some(Node::Join { join: Join::And, first, len, .. }) => {
                 Expression::And(Operands { filter, index, first, len })
             }
@@ -237,7 +193,7 @@ impl<'a> Operand<'a> {
     /// Returns the nodes of the part, with the filter to which they belong and the index of the first of them.
     pub(super) fn nodes(self) -> (&'a Filter, u32, &'a [Slot]) {
         let first = first_of(self.filter, self.index);
-        (self.filter, first, self.filter.nodes.get(first as usize..=self.index as usize).unwrap_or_default())
+        (self.filter, first, self.filter.nodes.as_slice().get(first as usize..=self.index as usize).unwrap_or_default())
     }
 }
 
@@ -247,7 +203,7 @@ fn first_of(filter: &Filter, index: u32) -> u32 {
     while let Some(
         Slot { node: Node::Join { first: child, .. } | Node::Not { child }, .. }
         | Slot { node: Node::ValuePath { condition: child, .. }, .. },
-    ) = filter.nodes.get(first as usize)
+    ) = filter.nodes.as_slice().get(first as usize)
     {
         first = *child;
     }

@@ -18,7 +18,11 @@ impl Shape {
     ///
     /// The text is read in segments that end with a colon. URNs contain dots and digits, so only the *last* segment
     /// has to consist of names.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a caller would read the result in memory with another width than its write"
+    )]
     pub(crate) fn scan(text: &[u8]) -> Result<Self, PathError> {
         let mut attribute = 0;
         loop {

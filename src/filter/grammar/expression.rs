@@ -3,18 +3,19 @@
 //! The recursive productions call each other as plain functions: each combinator between them would add a frame to the
 //! stack for each level of the filter.
 
-use nom::{Err, Input as _, Parser, branch::alt};
+use nom::{Input as _, Parser};
 
 use super::{
     input::{Input, Parsed, expect, parse},
     state::State,
     value::comp_value,
-    word::{attr_path, blanks, compare_op, join, present, sub_attr},
+    word::{attr_path, blanks, join, present_or_compare_op, sub_attr},
 };
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        tree::{Chain, Join, Node, PathSpan, Subtree},
+        nodes::{Join, Node, PathSpan},
+        tree::{Chain, Subtree},
     },
     quirks::{Quirk, Reading},
 };
@@ -173,13 +174,13 @@ pub(super) fn attr_exp(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> 
     if let Err(kind) = input.state.count_term() {
         return input.refuse(FilterError::new(kind, path.start as usize));
     }
-    let present = present.map(|()| Node::Present { path });
-    let comparison = (compare_op, blanks, comp_value);
-    let comparison = comparison.map(|(operator, _, value)| Node::Compare { path, operator, value });
-    match alt((present, comparison)).parse_complete(input) {
-        Ok((rest, node)) => Ok((rest, input.state.push(node, 0))),
-        Err(Err::Error(())) => no_operator(input, path),
-        Err(refused) => Err(refused),
+    match present_or_compare_op(input) {
+        Ok((rest, None)) => Ok((rest, input.state.push(Node::Present { path }, 0))),
+        Ok((rest, Some(operator))) => {
+            let (rest, (_, value)) = (blanks, comp_value).parse_complete(rest)?;
+            Ok((rest, input.state.push(Node::Compare { path, operator, value }, 0)))
+        }
+        Err(_) => no_operator(input, path),
     }
 }
 

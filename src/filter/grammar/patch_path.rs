@@ -12,10 +12,7 @@ use super::{
     word::{attr_path, blanks, sub_attr},
 };
 use crate::{
-    filter::{
-        Filter, FilterError, FilterErrorKind,
-        tree::{PathSpan, Subtree},
-    },
+    filter::{Filter, FilterError, FilterErrorKind, nodes::PathSpan, tree::Subtree},
     path::{AttributePath, PathErrorKind, PathRef},
     quirks::Reading,
 };

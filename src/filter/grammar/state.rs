@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        tree::{Chain, Node, PathSpan, Slot, Subtree, push},
+        nodes::{Node, Nodes, PathSpan},
+        tree::{Chain, Subtree, push},
     },
     limits::Limits,
     path::Shape,
@@ -27,7 +28,7 @@ pub(super) fn narrow(offset: usize) -> u32 {
 pub(super) struct State<'a> {
     source: &'a str,
     /// Each method borrows the nodes for one call into `tree`, which knows no state: no two borrows overlap.
-    nodes: RefCell<Vec<Slot>>,
+    nodes: RefCell<Nodes>,
     /// Strings without their escapes, which follow the source in the filter's text.
     decoded: Cell<String>,
     in_brackets: Cell<bool>,
@@ -55,7 +56,7 @@ impl<'a> State<'a> {
         Ok(Self {
             source,
             // A node takes at least about four bytes of text and usually twenty, so the vector grows at most once.
-            nodes: RefCell::new(Vec::with_capacity(source.len() / 8 + 2)),
+            nodes: RefCell::new(Nodes::with_room(source.len() / 8 + 2)),
             decoded: Cell::default(),
             in_brackets: Cell::new(false),
             brackets: Cell::new(false),

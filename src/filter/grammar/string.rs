@@ -14,7 +14,7 @@ use super::{
     state::narrow,
     word::{byte, word_end},
 };
-use crate::filter::{FilterErrorKind, literal::is_special, tree::Span};
+use crate::filter::{FilterErrorKind, literal::is_special, nodes::Span};
 
 /// `string = quotation-mark *char quotation-mark`.
 #[inline]

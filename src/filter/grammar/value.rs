@@ -16,7 +16,7 @@ use super::{
 };
 use crate::filter::{
     FilterErrorKind,
-    tree::{Span, Value},
+    nodes::{Span, Value},
 };
 
 /// `compValue = false / null / true / number / string`.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     filter::{
         FilterError, FilterErrorKind, Operator,
-        tree::{Join, PathSpan},
+        nodes::{Join, PathSpan},
     },
     path::{PathError, PathErrorKind, Shape, is_path_byte},
 };
@@ -75,17 +75,13 @@ fn path(input: Input<'_>) -> Result<(Input<'_>, PathSpan), PathError> {
     Ok((input.take_from(shape.len.into()), PathSpan { start: narrow(input.offset()), shape }))
 }
 
-/// `"pr"`, compared without case (RFC 7643 §2.1).
+/// `"pr"` (the result is `None`) or `compareOp = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "lt" / "ge" / "le"`, compared
+/// without case (RFC 7643 §2.1).
 #[inline]
-pub(super) fn present(input: Input<'_>) -> Parsed<'_, ()> {
-    map_opt(two_letters, |word| (word == *b"pr").then_some(())).parse_complete(input)
-}
-
-/// `compareOp = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "lt" / "ge" / "le"`, compared without case (RFC 7643 §2.1).
-#[inline]
-pub(super) fn compare_op(input: Input<'_>) -> Parsed<'_, Operator> {
+pub(super) fn present_or_compare_op(input: Input<'_>) -> Parsed<'_, Option<Operator>> {
     map_opt(two_letters, |word| {
-        Some(match &word {
+        Some(Some(match &word {
+            b"pr" => return Some(None),
             b"eq" => Operator::Eq,
             b"ne" => Operator::Ne,
             b"co" => Operator::Co,
@@ -96,7 +92,7 @@ pub(super) fn compare_op(input: Input<'_>) -> Parsed<'_, Operator> {
             b"lt" => Operator::Lt,
             b"le" => Operator::Le,
             _ => return None,
-        })
+        }))
     })
     .parse_complete(input)
 }
