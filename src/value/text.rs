@@ -27,6 +27,8 @@ enum Kept {
 }
 
 impl Text {
+    pub(crate) const EMPTY: Self = Self(Kept::Short { length: 0, bytes: [0; SHORT] });
+
     /// The text.
     #[inline]
     pub fn as_str(&self) -> &str {
@@ -48,6 +50,20 @@ impl Text {
         }
     }
 
+    /// Adds the text to the end of `out`. A short text is copied with the zeros behind it, which are then cut off: a copy of
+    /// a fixed size needs no call.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Kept::Short { length, bytes } => {
+                let end = out.len() + usize::from(*length);
+                out.extend_from_slice(bytes);
+                out.truncate(end);
+            }
+            Kept::Long(text) => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+
     /// The number of bytes in UTF-8.
     #[inline]
     pub fn len(&self) -> usize {
@@ -58,6 +74,20 @@ impl Text {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
+    }
+
+    /// Replaces the text, which must be empty: the bytes behind a short text stay 0. There is no copy on the way.
+    #[inline]
+    pub(crate) fn fill(&mut self, text: &str) {
+        debug_assert!(self.is_empty(), "the text to replace is empty");
+        if let Kept::Short { length, bytes } = &mut self.0
+            && let (Some(place), Ok(count)) = (bytes.get_mut(..text.len()), u8::try_from(text.len()))
+        {
+            place.copy_from_slice(text.as_bytes());
+            *length = count;
+        } else {
+            self.0 = Kept::Long(text.into());
+        }
     }
 
     /// The text of a number or of other values, without an allocation if it is short.
@@ -109,7 +139,7 @@ impl Write for ShortWriter {
 
 impl Default for Text {
     fn default() -> Self {
-        Self(Kept::Short { length: 0, bytes: [0; SHORT] })
+        Self::EMPTY
     }
 }
 
@@ -226,7 +256,10 @@ mod tests {
             for unit in ["a", "Z", "é", "É", "李", "😀"] {
                 let text = unit.repeat(length);
                 let (start, end) = text.split_at(unit.len() * (length / 2));
+                let mut filled = Text::EMPTY;
+                filled.fill(&text);
                 let texts = [
+                    filled,
                     Text::from(text.as_str()),
                     Text::from(text.clone()),
                     Text::from(text.clone().into_boxed_str()),
@@ -238,6 +271,12 @@ mod tests {
                     assert_eq!(own.cmp(&Text::from("b")), text.as_str().cmp("b"));
                     assert_eq!((own.to_string(), format!("{own:?}")), (text.clone(), format!("{text:?}")));
                     assert_eq!(own.clone().folded().as_str(), fold(&text));
+                    let mut out = b"before ".to_vec();
+                    own.append_to(&mut out);
+                    assert_eq!(out, format!("before {text}").into_bytes());
+                    if let Kept::Short { length, bytes } = &own.0 {
+                        assert!(bytes[usize::from(*length)..].iter().all(|byte| *byte == 0));
+                    }
                 }
             }
         }

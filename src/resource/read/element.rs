@@ -12,6 +12,7 @@ use serde::{
 use super::{
     super::ResourceErrorKind,
     Reader,
+    seen::Tally,
     value::{Mode, OfAttribute},
 };
 use crate::{
@@ -31,20 +32,9 @@ pub(crate) enum Loss {
     Unknown,
 }
 
-/// The members of an object that left no trace.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    /// A member was dropped: the schema does not have it, or only the service provider sets it.
-    pub(super) lost: bool,
-    /// A member was `null`, `[]` or `""`: unassigned (RFC 7643 §2.5).
-    pub(super) unassigned: bool,
-    /// The member `value` was unassigned.
-    pub(super) no_value: bool,
-}
-
 impl OfAttribute<'_, '_> {
     /// Puts an object into its place, unless it has no content.
-    pub(super) fn complex<E: Error>(self, mut object: Object, tally: Tally) -> Result<(), E> {
+    pub(super) fn complex<E: Error>(self, mut object: Object, tally: &Tally) -> Result<(), E> {
         let resource_type = self.reader.resource_type;
         let is_multi_valued = resource_type.attribute(self.attribute).is_multi_valued();
         if is_multi_valued

@@ -10,10 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{
     super::ResourceErrorKind,
-    Reader,
-    element::Tally,
-    is_deeper,
-    seen::Seen,
+    Reader, is_deeper,
+    seen::{Seen, Tally},
     value::{Mode, OfAttribute, Place, found_at},
 };
 use crate::{
@@ -47,7 +45,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Object, M::Error> {
         self.0.members.reserve_exact(ROOM);
-        self.0.members(AttributeId::ROOT, map).map(|(object, _)| object)
+        self.0.members(AttributeId::ROOT, map, &mut Tally::default())
     }
 }
 
@@ -78,7 +76,7 @@ impl<'de> Visitor<'de> for CoreObject<'_, '_> {
         let Self { reader, first, seen } = self;
         reader.open(AttributeId::ROOT)?;
         reader.in_core_object = true;
-        reader.collect(AttributeId::ROOT, map, first, seen)?;
+        reader.collect(AttributeId::ROOT, map, first, seen, &mut Tally::default())?;
         reader.in_core_object = false;
         reader.depth -= 1;
         Ok(())
@@ -124,12 +122,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads the members of the object of `parent`, and notes the members that left no trace.
+    /// Reads the members of the object of `parent`, and notes in `tally` the members that left no trace.
     pub(super) fn members<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,
         map: M,
-    ) -> Result<(Object, Tally), M::Error> {
+        tally: &mut Tally,
+    ) -> Result<Object, M::Error> {
         self.open(parent)?;
         let first = self.members.len();
         // The reader of a resource has room from the start; the reader of a value makes it for each outermost object.
@@ -142,12 +141,12 @@ impl Reader<'_> {
             });
         }
         let mut seen = Seen::default();
-        let tally = self.collect(parent, map, first, &mut seen)?;
+        self.collect(parent, map, first, &mut seen, tally)?;
         self.previous = Some(seen.into_previous(parent, self.members.len().saturating_sub(first)));
         self.depth -= 1;
         // An outermost object takes the allocation, which holds nothing else.
-        let object = if is_alone { mem::take(&mut self.members) } else { self.members.drain(first..).collect() };
-        Ok((Object::of_distinct(object), tally))
+        let object = if is_alone { mem::take(&mut self.members) } else { self.members.split_off(first) };
+        Ok(Object::of_distinct(object))
     }
 
     /// Collects the members of the object of `parent`, of which the first is at `first`. A member that occurs twice is
@@ -159,9 +158,9 @@ impl Reader<'_> {
         mut map: M,
         first: usize,
         seen: &mut Seen,
-    ) -> Result<Tally, M::Error> {
+        tally: &mut Tally,
+    ) -> Result<(), M::Error> {
         let at_root = parent == AttributeId::ROOT;
-        let mut tally = Tally::default();
         // Each answer derives `$ref` to a resource; the core keeps only the id in it.
         let conventional = self.resource_type.conventional(parent);
         let derived = conventional.reference.filter(|_| !at_root);
@@ -220,7 +219,7 @@ impl Reader<'_> {
         {
             self.members.push((value, Value::String(id)));
         }
-        Ok(tally)
+        Ok(())
     }
 
     /// Whether the innermost open object, whose first member is at `first`, has a value of `attribute`.
@@ -234,6 +233,9 @@ impl Reader<'_> {
         match &self.previous {
             Some(previous) if previous.parent == parent => {
                 previous.order.get(count).copied().unwrap_or(AttributeId::ROOT)
+            }
+            _ if last == AttributeId::ROOT => {
+                self.resource_type.children(parent).first().copied().unwrap_or(AttributeId::ROOT)
             }
             _ => self.resource_type.next(last),
         }

@@ -1,4 +1,5 @@
-//! The attributes of the objects that a reader has seen: to find a name that occurs twice, and to predict the next name.
+//! The attributes of the objects that a reader has seen: to find a name that occurs twice, to predict the next name, and to
+//! note the members that left no trace.
 
 use crate::schema::AttributeId;
 
@@ -12,6 +13,17 @@ pub(super) struct Previous {
     pub(super) members: usize,
     /// The order of its names, including those of which no member was made.
     pub(super) order: Order,
+}
+
+/// The members of an object that left no trace.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// A member was dropped: the schema does not have it, or only the service provider sets it.
+    pub(super) lost: bool,
+    /// A member was `null`, `[]` or `""`: unassigned (RFC 7643 §2.5).
+    pub(super) unassigned: bool,
+    /// The member `value` was unassigned.
+    pub(super) no_value: bool,
 }
 
 /// The attributes that one object has had so far.

@@ -12,6 +12,7 @@ use super::{
     super::{ResourceErrorKind, value_search::drop_doubles},
     Reader,
     form::{BASE64, URI, is_base64, is_reference, last_segment},
+    seen::Tally,
 };
 use crate::{
     quirks::Quirk,
@@ -119,6 +120,37 @@ impl OfAttribute<'_, '_> {
                     *id = value.as_str().and_then(last_segment);
                 }
             }
+        }
+    }
+
+    /// Puts a text into its place: an empty text first, which the text then fills where it stays. The copy of a text that was
+    /// just written costs more than the write, because the copy reads the text in other pieces.
+    #[inline]
+    fn put_text(self, text: &str) {
+        const EMPTY: Value = Value::String(Text::EMPTY);
+        const EMPTY_MEMBER: (AttributeId, Value) = (AttributeId::ROOT, EMPTY);
+        let value = match self.place {
+            Place::Member => {
+                self.reader.members.push(EMPTY_MEMBER);
+                self.reader.members.last_mut().map(|(id, value)| {
+                    *id = self.attribute;
+                    value
+                })
+            }
+            Place::Element(values) => {
+                values.push(EMPTY);
+                values.last_mut()
+            }
+            Place::Alone(place) => Some(place.insert(EMPTY)),
+            Place::IdInUrl(id) => {
+                if let Some(id) = id {
+                    *id = last_segment(text);
+                }
+                None
+            }
+        };
+        if let Some(Value::String(place)) = value {
+            place.fill(text);
         }
     }
 
@@ -244,7 +276,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
         // Text without escapes, in which JSON allows no control characters: no search for U+0000 is needed.
         if self.takes_as_it_is(text) {
-            self.put_whole(Value::String(text.into()));
+            self.put_text(text);
             return Ok(());
         }
         self.string(text)
@@ -262,8 +294,9 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
             return Err(self.refuse("an object"));
         }
         self.may_be_one("an object")?;
-        let (object, tally) = self.reader.members(self.attribute, map)?;
-        self.complex(object, tally)
+        let mut tally = Tally::default();
+        let object = self.reader.members(self.attribute, map, &mut tally)?;
+        self.complex(object, &tally)
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
