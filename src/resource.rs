@@ -9,6 +9,7 @@ mod error;
 mod hidden;
 mod lead;
 mod order;
+mod pairs;
 mod projection;
 mod read;
 mod rendering;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Resource, rules::Pairs};
+use super::{Resource, pairs::Pairs};
 use crate::{
     schema::{AttributeId, ResourceType},
     value::{Object, Value},
@@ -95,7 +95,7 @@ fn restore(resource_type: &ResourceType, hidden: &[AttributeId], before: &Object
                     parts.map(|(part, value)| (part, value.clone())).collect()
                 };
                 let id = resource_type.value_of(attribute).filter(|id| !hidden.contains(id));
-                let mut pairs = id.map(|id| Pairs::new(id, was));
+                let mut pairs = id.map(|id| Pairs::new(resource_type, id, was));
                 for (index, value) in now.make_mut().iter_mut().enumerate() {
                     // A value that the patch did not change still has its own hidden sub-attributes.
                     let Value::Complex(now) = value else { continue };

@@ -3,11 +3,10 @@
 //!
 //! Types are not checked here: reading has checked them.
 
-use std::collections::HashMap;
-
 use super::{
     Resource, ResourceError, ResourceErrorKind,
     defaults::is_assigned,
+    pairs::Pairs,
     same::{keeps_stored, same},
 };
 use crate::{
@@ -184,7 +183,7 @@ impl Judge<'_> {
             .resource_type
             .value_of(attribute)
             .filter(|_| !before.is_empty() && self.resource_type.has_immutable_child(attribute));
-        let mut pairs = id.map(|id| Pairs::new(id, before));
+        let mut pairs = id.map(|id| Pairs::new(self.resource_type, id, before));
         let mut primaries = 0;
         for (index, value) in after.iter().enumerate() {
             let in_value = |error: ResourceError| error.in_value(Some(index));
@@ -231,43 +230,6 @@ impl Judge<'_> {
 /// The empty string is no value for a required attribute: RFC 7643 §4.1.1 states this for `userName`.
 fn is_empty(value: &Value) -> bool {
     value.as_str().is_some_and(str::is_empty)
-}
-
-/// The values of a list, found by their `value`. Two lists in the same order, the usual case, need no allocation.
-pub(super) struct Pairs<'a> {
-    id: AttributeId,
-    values: &'a [Value],
-    index: Option<HashMap<&'a str, usize>>,
-}
-
-impl<'a> Pairs<'a> {
-    pub(super) fn new(id: AttributeId, values: &'a [Value]) -> Self {
-        Self { id, values, index: None }
-    }
-
-    /// The value with the id of `like`, which is probably at `index`.
-    pub(super) fn find(&mut self, index: usize, like: &Object) -> Option<&'a Object> {
-        const FEW: usize = 16;
-        let (id, values) = (self.id, self.values);
-        let id_of = |value: &'a Value| value.as_object()?.get(id)?.as_str();
-        let wanted = like.get(id)?.as_str()?;
-        if let Some(value) = values.get(index)
-            && id_of(value) == Some(wanted)
-        {
-            return value.as_object();
-        }
-        let found = if values.len() <= FEW {
-            values.iter().position(|value| id_of(value) == Some(wanted))
-        } else {
-            let index = self.index.get_or_insert_with(|| {
-                // The first of two values with one id counts.
-                let ids = values.iter().enumerate().rev();
-                ids.filter_map(|(index, value)| Some((id_of(value)?, index))).collect()
-            });
-            index.get(wanted).copied()
-        };
-        values.get(found?)?.as_object()
-    }
 }
 
 impl Resource {
@@ -332,7 +294,7 @@ fn keep(resource_type: &ResourceType, parent: AttributeId, before: &Object, afte
             }
             (Value::List(was), Some(Value::List(now))) => {
                 let Some(id) = resource_type.value_of(attribute) else { continue };
-                let mut pairs = Pairs::new(id, was);
+                let mut pairs = Pairs::new(resource_type, id, was);
                 for (index, value) in now.make_mut().iter_mut().enumerate() {
                     if let Value::Complex(now) = value
                         && let Some(was) = pairs.find(index, now)

@@ -73,6 +73,17 @@ fn immutable_values_stay_as_their_attribute_compares_them() {
             json!({"parts": [{"value": "p", "mark": "a"}, {"value": "p", "mark": "b"}], "serial": "S1"}),
             None,
         ),
+        // The first of them counts for a value at another position, whatever value was paired before.
+        (
+            json!({"parts": [{"value": "p", "mark": "a"}, {"value": "q"}, {"value": "p", "mark": "b"}]}),
+            json!({"parts": [{"value": "q"}, {"value": "p", "mark": "a"}]}),
+            None,
+        ),
+        (
+            json!({"parts": [{"value": "p", "mark": "a"}, {"value": "q"}, {"value": "p", "mark": "b"}]}),
+            json!({"parts": [{"value": "q"}, {"value": "p", "mark": "b"}]}),
+            refused.clone(),
+        ),
     ];
     for (before, after, expected) in rows {
         assert_eq!(judged(&before, &after), expected, "{before} to {after}");

@@ -109,6 +109,25 @@ fn the_second_of_two_with_one_value_keeps_its_own() {
         assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], json!([made["emails"][1]]), "{hidden:?}");
     }
 }
+/// The order in which a client sends its values does not choose between the hidden parts of two values.
+#[test]
+fn the_first_of_two_with_one_value_counts_in_another_order() {
+    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["emails.display"]));
+    let made = as_admin(
+        &host,
+        "POST",
+        "/Users",
+        &json!({"schemas": [USER], "userName": "ann", "emails": [
+            {"type": "work", "value": "a@x.org", "display": "1"}, {"type": "other", "value": "b@x.org"},
+            {"type": "home", "value": "a@x.org", "display": "2"}]}),
+    );
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let emails = json!([{"type": "other", "value": "b@x.org"}, {"type": "work", "value": "a@x.org"}]);
+    let reply = host.put(&path, &json!({"schemas": [USER], "userName": "ann", "emails": emails}));
+    assert_eq!(reply.status, 200);
+    let expected = json!([{"type": "other", "value": "b@x.org"}, made["emails"][0]]);
+    assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], expected);
+}
 #[test]
 fn adding_what_is_seen_already_is_no_second() {
     let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["emails.display"]));
