@@ -47,8 +47,10 @@ pub(crate) fn json_fault(error: &serde_json::Error, expected: &str) -> String {
 
 /// Whether objects and arrays in JSON are nested deeper than `limit`. The result has no meaning for malformed JSON.
 pub(crate) fn is_deeper(json: &[u8], limit: usize) -> bool {
-    // The depth is at most the number of brackets. Most texts have few, and counting is fast.
-    let brackets = json.iter().map(|byte| usize::from(matches!(byte, b'{' | b'['))).sum::<usize>();
+    // The depth is at most the number of brackets. Most texts have few, and counting is fast: a count in a byte needs no
+    // wider numbers, and no count of a chunk exceeds a byte.
+    let in_chunk = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(matches!(byte, b'{' | b'['))).sum::<u8>();
+    let brackets: usize = json.chunks(u8::MAX.into()).map(|chunk| usize::from(in_chunk(chunk))).sum();
     brackets > limit && nesting(json) > limit
 }
 
@@ -68,4 +70,23 @@ fn nesting(json: &[u8]) -> usize {
         }
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The count of brackets changes no result, also for more brackets in a row than a byte can count.
+        #[test]
+        fn depth_is_that_of_the_brackets(
+            parts in prop::collection::vec((prop::sample::select(vec!['[', ']', '{', '}', '"', 'x']), 0..300_usize), 0..6),
+            limit in 0..600_usize,
+        ) {
+            let json: String = parts.into_iter().map(|(char, count)| char.to_string().repeat(count)).collect();
+            prop_assert_eq!(is_deeper(json.as_bytes(), limit), nesting(json.as_bytes()) > limit);
+        }
+    }
 }
