@@ -7,7 +7,7 @@ mod text;
 use std::sync::Arc;
 
 pub(crate) use self::text::{SEGMENT, url};
-use self::text::{date_time, display, location, string, text};
+use self::text::{date_time, display, is_plain, location, string, text, text_member};
 use super::{Displays, Reference, Rendering, Resource};
 use crate::{
     schema::{AttributeId, ResourceType},
@@ -167,7 +167,7 @@ impl<'a> Writer<'a> {
         }
         let start = self.open(AttributeId::META, b'{');
         if self.shown.is_some() && self.includes(AttributeId::META_RESOURCE_TYPE) {
-            self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_RESOURCE_TYPE).as_bytes());
+            self.key(AttributeId::META_RESOURCE_TYPE);
             text(self.out, self.resource_type.name());
             self.out.push(b',');
         }
@@ -179,7 +179,7 @@ impl<'a> Writer<'a> {
             if let Some(id) = root.get(AttributeId::ID).and_then(Value::as_str)
                 && self.includes(AttributeId::META_LOCATION)
             {
-                self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_LOCATION).as_bytes());
+                self.key(AttributeId::META_LOCATION);
                 location(self.out, shown.base, self.resource_type, id);
                 self.out.push(b',');
             }
@@ -187,7 +187,7 @@ impl<'a> Writer<'a> {
             if let Some(version) = shown.version
                 && self.includes(AttributeId::META_VERSION)
             {
-                self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_VERSION).as_bytes());
+                self.key(AttributeId::META_VERSION);
                 text(self.out, version);
                 self.out.push(b',');
             }
@@ -197,10 +197,15 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Writes `"name":`.
+    fn key(&mut self, attribute: AttributeId) {
+        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
+    }
+
     /// Writes `"name":{`; returns the start of the name in `out`.
     fn open(&mut self, attribute: AttributeId, bracket: u8) -> usize {
         let start = self.out.len();
-        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
+        self.key(attribute);
         self.out.push(bracket);
         start
     }
@@ -211,14 +216,15 @@ impl<'a> Writer<'a> {
         if !self.includes(attribute) {
             return;
         }
+        if let Value::String(value) = value
+            && is_plain(value.as_bytes())
+        {
+            let key = self.resource_type.json_text_key(attribute);
+            return text_member(self.out, key.as_bytes(), value);
+        }
         let start = self.out.len();
-        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
-        // Most values are text, and a call costs as much as a short text.
-        let written = match value {
-            Value::String(value) => string(self.out, value),
-            value => self.value(attribute, value),
-        };
-        if written {
+        self.key(attribute);
+        if self.value(attribute, value) {
             self.out.push(b',');
         } else {
             self.out.truncate(start);
@@ -278,7 +284,7 @@ impl<'a> Writer<'a> {
         if let Some((display, Some(name))) = name
             && self.includes(display)
         {
-            self.out.extend_from_slice(self.resource_type.json_key(display).as_bytes());
+            self.key(display);
             text(self.out, name);
             self.out.push(b',');
         }
@@ -322,7 +328,7 @@ impl<'a> Writer<'a> {
             }
         };
         if let (Some(id), Some(resource_type)) = (id, resource_type) {
-            self.out.extend_from_slice(self.resource_type.json_key(reference).as_bytes());
+            self.key(reference);
             location(self.out, shown.base, resource_type, id);
             self.out.push(b',');
         }
@@ -343,13 +349,13 @@ impl<'a> Writer<'a> {
             let texts = [(value, Some(it.id())), (display, it.display()), (type_of, Some(Reference::DIRECT))];
             for (part, content) in texts {
                 if let (Some(part), Some(content)) = (part, content) {
-                    self.out.extend_from_slice(self.resource_type.json_key(part).as_bytes());
+                    self.key(part);
                     text(self.out, content);
                     self.out.push(b',');
                 }
             }
             if let Some(reference) = reference {
-                self.out.extend_from_slice(self.resource_type.json_key(reference).as_bytes());
+                self.key(reference);
                 location(self.out, base, it.resource_type(), it.id());
                 self.out.push(b',');
             }

@@ -240,6 +240,12 @@ impl ResourceType {
 
     /// `"name":` as written in JSON.
     pub(crate) fn json_key(&self, id: AttributeId) -> &str {
+        let key = self.json_text_key(id);
+        key.strip_suffix('"').unwrap_or(key)
+    }
+
+    /// `"name":"` as written in JSON before a text.
+    pub(crate) fn json_text_key(&self, id: AttributeId) -> &str {
         &self.table.node(id).key
     }
 

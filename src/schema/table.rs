@@ -32,7 +32,7 @@ pub(super) struct Node {
     pub(super) fixed: Extent,
     /// The next child of the same parent.
     pub(super) next: AttributeId,
-    /// The JSON key with its colon, such as `"userName":`.
+    /// The JSON key with its colon and the quotation mark of a text, such as `"userName":"`.
     pub(super) key: Box<str>,
 }
 
@@ -118,7 +118,7 @@ impl Table {
         let id = u16::try_from(self.nodes.len() + 1)
             .map(AttributeId)
             .map_err(|_| SchemaError::new(SchemaErrorKind::TooMany, attribute.name()))?;
-        let key = format!("\"{}\":", attribute.name()).into_boxed_str();
+        let key = format!("\"{}\":\"", attribute.name()).into_boxed_str();
         self.nodes.push(Node { parent, key, ..Node::new(attribute) });
         self.node_mut(parent).children.push(id);
         Ok(id)

@@ -29,31 +29,22 @@ pub(super) fn last_segment(url: &str) -> Option<Text> {
 
 /// Whether the characters are those of a URI or IRI reference (RFC 7643 §2.3.7; RFC 3986 §2, RFC 3987 §2.2).
 pub(super) fn is_reference(text: &str) -> bool {
-    // One pass without an exit finds both kinds of bytes that need a look.
-    let kinds = text.bytes().fold(FITS, |kinds, byte| kinds | KINDS.get(usize::from(byte)).copied().unwrap_or(UNFIT));
+    // One pass without a branch for a byte finds both kinds of bytes that need a look.
+    let kind = |byte: u8| {
+        let is_control = u8::from(byte <= b' ') | u8::from(byte == 0x7f);
+        let unfit = EXCLUDED.iter().fold(is_control, |unfit, excluded| unfit | u8::from(byte == *excluded));
+        (unfit * UNFIT) | (u8::from(byte == b'%') * ESCAPE)
+    };
+    let kinds = text.bytes().fold(0, |kinds, byte| kinds | kind(byte));
     let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     kinds & UNFIT == 0 && (kinds & ESCAPE == 0 || text.split('%').skip(1).all(is_escape))
 }
 
-const FITS: u8 = 0;
 const UNFIT: u8 = 1;
 const ESCAPE: u8 = 2;
 
-/// The kind of each byte in a reference.
-#[expect(clippy::indexing_slicing, reason = "constants have no other way to a place, and a byte is below 256")]
-const KINDS: [u8; 256] = {
-    let mut kinds = [FITS; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        let excluded = matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
-        if excluded || !byte.is_ascii_graphic() {
-            kinds[byte as usize] = UNFIT;
-        }
-        byte += 1;
-    }
-    kinds[b'%' as usize] = ESCAPE;
-    kinds
-};
+/// The visible characters of ASCII that no URI has.
+const EXCLUDED: &[u8; 9] = b"\"<>\\^`{|}";
 
 /// Whether the text is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
 pub(super) fn is_base64(text: &str) -> bool {
@@ -63,4 +54,23 @@ pub(super) fn is_base64(text: &str) -> bool {
     digits.len() % 4 != 1
         && (padding == 0 || padding <= 2 && text.len().is_multiple_of(4))
         && digits.bytes().all(alphabet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each character of ASCII, and one beyond, in a URI (RFC 3986 §2).
+    #[test]
+    fn a_reference_has_the_characters_of_a_uri() {
+        for char in (0..=0x7f_u8).map(char::from).chain(['é']) {
+            let belongs = char.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=é".contains(char);
+            for text in [format!("{char}"), format!("https://example.com/photos/{char}/2819c223-7f76-453a")] {
+                assert_eq!(is_reference(&text), belongs, "{text:?}");
+            }
+        }
+        for (text, belongs) in [("a%2fb%C3", true), ("a%2", false), ("%", false), ("%%41", false), ("", true)] {
+            assert_eq!(is_reference(text), belongs, "{text:?}");
+        }
+    }
 }
