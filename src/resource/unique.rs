@@ -62,16 +62,27 @@ impl Resource {
     /// The keys of all values of these attributes; each key once, in order.
     pub(crate) fn keys_of_all(&self, attributes: impl IntoIterator<Item = AttributeId>) -> Vec<UniqueKey> {
         let mut keys = Vec::new();
+        self.each_key(attributes, &mut |key| keys.push(key));
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Visits the keys of all values of these attributes. A key of two values is visited twice.
+    pub(crate) fn each_key(
+        &self,
+        attributes: impl IntoIterator<Item = AttributeId>,
+        visit: &mut impl FnMut(UniqueKey),
+    ) {
         for attribute in attributes {
             let place = Place::new(&self.resource_type, AttributeId::ROOT, attribute);
             let exact = self.resource_type.compares_exactly(attribute);
             each_value(&self.root, place.route(), &mut |value| {
-                keys.extend(key(value, exact).map(|folded| UniqueKey { attribute, folded }));
+                if let Some(folded) = key(value, exact) {
+                    visit(UniqueKey { attribute, folded });
+                }
             });
         }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, AttributeType, ResourceType},
     store::{RequestedAttributes, Stored, Version},
-    value::Value,
+    value::{Text, Value},
 };
 
 #[derive(Debug, Default)]
@@ -238,37 +238,45 @@ impl Table {
     }
 
     /// The resources that have a value with this key; `None` if there are none.
-    pub(super) fn having(&self, attribute: AttributeId, key: &str) -> Option<&Owners> {
+    pub(super) fn having(&self, attribute: AttributeId, key: &Text) -> Option<&Owners> {
         self.index.owners(attribute, key)
     }
 
     /// Replaces the keys of the resource with `id` in the indexes. A key that stays is not touched.
     fn index(&mut self, id: &Id, head: Option<&Head>) {
-        let before = self.rows.get(id).map(|row| &row.head);
+        let Self { rows, index, unique, indexed, resource_type, .. } = self;
+        let before = rows.get(id).map(|row| &row.head);
         let has_changed = |attribute: &AttributeId| {
-            let top = self.resource_type.top_level(*attribute);
+            let top = resource_type.top_level(*attribute);
             let [old, new] = [before, head].map(|head| head.and_then(|head| head.resource.root().get(top)));
             old != new
         };
         let keys = |head: Option<&Head>| {
-            let changed = self.indexed.iter().copied().filter(has_changed);
+            let changed = indexed.iter().copied().filter(has_changed);
             head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
         };
-        let (old, new) = (keys(before), keys(head));
-        let is_same = old == new;
-        for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
-            self.index.remove(key, id);
-        }
-        for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
-            self.index.insert(key, id);
-        }
+        let is_same = if let (None, Some(head)) = (before, head) {
+            // No key of a new resource is in the index yet, so there is nothing to compare.
+            head.resource.each_key(indexed.iter().copied(), &mut |key| index.insert(key, id));
+            false
+        } else {
+            let (old, new) = (keys(before), keys(head));
+            for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
+                index.remove(key, id);
+            }
+            let is_same = old == new;
+            for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
+                index.insert(key, id);
+            }
+            is_same
+        };
         let [old, new] = [before, head].map(|head| head.map_or(&[][..], |head| &head.unique));
         if old != new || !is_same {
             for key in old {
-                self.unique.remove(key);
+                unique.remove(key);
             }
-            for key in new.iter().filter(|key| !self.index.has(key, id)) {
-                self.unique.insert(key.clone(), Arc::clone(id));
+            for key in new.iter().filter(|key| !index.has(key, id)) {
+                unique.insert(key.clone(), Arc::clone(id));
             }
         }
     }
