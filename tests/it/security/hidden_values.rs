@@ -48,12 +48,17 @@ fn as_admin(host: &Host<MemoryStore>, method: &str, target: &str, body: &Json) -
     let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
     host.send_as(&admin(), method, &host::encoded(target), &[], &body).json()
 }
+/// Creates a user with this value of `attribute` as the administrator; returns the user and its path.
+fn ann(host: &Host<MemoryStore>, attribute: &str, value: &Json) -> (Json, String) {
+    let made = as_admin(host, "POST", "/Users", &json!({"schemas": [USER], "userName": "ann", attribute: value}));
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    (made, path)
+}
 /// Checks that `attribute` is the same in the administrator's view before and after a client's change of another
 /// attribute.
 fn stays(hidden: &'static [&'static str], attribute: &str, value: &Json) {
     let host = host_under(Registry::standard(), Quirks::default(), Hiding(hidden));
-    let made = as_admin(&host, "POST", "/Users", &json!({"schemas": [USER], "userName": "ann", attribute: value}));
-    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let (made, path) = ann(&host, attribute, value);
     let reply = host.patch(&path, &json!([{"op": "add", "path": "nickName", "value": "A"}]));
     assert_eq!(reply.status, 200, "{}", reply.json());
     assert_eq!(as_admin(&host, "GET", &path, &Json::Null)[attribute], made[attribute]);
@@ -96,14 +101,12 @@ fn two_with_the_same_value_keep_their_own() {
 fn the_second_of_two_with_one_value_keeps_its_own() {
     for hidden in [&["emails.display"][..], &["emails.display", "title"]] {
         let host = host_under(Registry::standard(), Quirks::default(), Hiding(hidden));
-        let made = as_admin(
+        let (made, path) = ann(
             &host,
-            "POST",
-            "/Users",
-            &json!({"schemas": [USER], "userName": "ann", "emails": [
-            {"type": "home", "value": "a@x.org", "display": "1"}, {"type": "work", "value": "a@x.org", "display": "2"}]}),
+            "emails",
+            &json!([
+            {"type": "home", "value": "a@x.org", "display": "1"}, {"type": "work", "value": "a@x.org", "display": "2"}]),
         );
-        let path = format!("/Users/{}", made["id"].as_str().unwrap());
         let reply = host.patch(&path, &json!([{"op": "remove", "path": "emails[type eq \"home\"]"}]));
         assert_eq!(reply.status, 200);
         assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], json!([made["emails"][1]]), "{hidden:?}");
@@ -113,15 +116,13 @@ fn the_second_of_two_with_one_value_keeps_its_own() {
 #[test]
 fn the_first_of_two_with_one_value_counts_in_another_order() {
     let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["emails.display"]));
-    let made = as_admin(
+    let (made, path) = ann(
         &host,
-        "POST",
-        "/Users",
-        &json!({"schemas": [USER], "userName": "ann", "emails": [
+        "emails",
+        &json!([
             {"type": "work", "value": "a@x.org", "display": "1"}, {"type": "other", "value": "b@x.org"},
-            {"type": "home", "value": "a@x.org", "display": "2"}]}),
+            {"type": "home", "value": "a@x.org", "display": "2"}]),
     );
-    let path = format!("/Users/{}", made["id"].as_str().unwrap());
     let emails = json!([{"type": "other", "value": "b@x.org"}, {"type": "work", "value": "a@x.org"}]);
     let reply = host.put(&path, &json!({"schemas": [USER], "userName": "ann", "emails": emails}));
     assert_eq!(reply.status, 200);
@@ -131,13 +132,7 @@ fn the_first_of_two_with_one_value_counts_in_another_order() {
 #[test]
 fn adding_what_is_seen_already_is_no_second() {
     let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["emails.display"]));
-    let made = as_admin(
-        &host,
-        "POST",
-        "/Users",
-        &json!({"schemas": [USER], "userName": "ann", "emails": [{"type": "home", "value": "a@x.org", "display": "1"}]}),
-    );
-    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let (made, path) = ann(&host, "emails", &json!([{"type": "home", "value": "a@x.org", "display": "1"}]));
     let reply =
         host.patch(&path, &json!([{"op": "add", "path": "emails", "value": [{"type": "home", "value": "a@x.org"}]}]));
     assert_eq!(reply.status, 200);
