@@ -45,9 +45,11 @@ impl<'a> Pairs<'a> {
         let wanted = text(like, id)?;
         let has_id = |value: &Value| id_of(value, id) == Some(wanted);
         let beside = values.get(index).is_some_and(has_id).then_some(index);
-        let is_near = self.is_distinct && self.index.is_none();
-        let near = || values.iter().skip(self.next).take(Self::NEAR).position(has_id).map(|place| self.next + place);
-        let found = beside.or_else(|| if is_near { near() } else { None }).or_else(|| self.search(wanted))?;
+        let near = || {
+            let from = (self.is_distinct && self.index.is_none()).then_some(self.next)?;
+            Some(from + values.iter().skip(from).take(Self::NEAR).position(has_id)?)
+        };
+        let found = beside.or_else(near).or_else(|| self.search(wanted))?;
         self.next = found + 1;
         values.get(found)?.as_object()
     }

@@ -7,7 +7,7 @@ mod text;
 use std::sync::Arc;
 
 pub(crate) use self::text::{SEGMENT, url};
-use self::text::{date_time, display, is_plain, location, string, text, text_member};
+use self::text::{date_time, display, location, string, text, text_member};
 use super::{Displays, Reference, Rendering, Resource};
 use crate::{
     schema::{AttributeId, ResourceType},
@@ -216,11 +216,8 @@ impl<'a> Writer<'a> {
         if !self.includes(attribute) {
             return;
         }
-        if let Value::String(value) = value
-            && is_plain(value.as_bytes())
-        {
-            let key = self.resource_type.json_text_key(attribute);
-            return text_member(self.out, key.as_bytes(), value);
+        if let Value::String(value) = value {
+            return text_member(self.out, self.resource_type.json_text_key(attribute), value);
         }
         let start = self.out.len();
         self.key(attribute);
@@ -234,7 +231,7 @@ impl<'a> Writer<'a> {
     /// Writes a value; returns whether anything was written.
     fn value(&mut self, attribute: AttributeId, value: &Value) -> bool {
         match value {
-            Value::String(value) => return string(self.out, value),
+            Value::String(value) => string(self.out, value),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
             Value::Boolean(false) => self.out.extend_from_slice(b"false"),
             Value::Integer(number) => display(self.out, number),

@@ -80,14 +80,18 @@ impl Text {
     #[inline]
     pub(crate) fn fill(&mut self, text: &str) {
         debug_assert!(self.is_empty(), "the text to replace is empty");
-        if let Kept::Short { length, bytes } = &mut self.0
-            && let (Some(place), Ok(count)) = (bytes.get_mut(..text.len()), u8::try_from(text.len()))
-        {
-            place.copy_from_slice(text.as_bytes());
-            *length = count;
-        } else {
+        if self.fill_short(text).is_none() {
             self.0 = Kept::Long(text.into());
         }
+    }
+
+    /// Replaces the empty text; `None` if the new text is too long for it.
+    #[inline]
+    fn fill_short(&mut self, text: &str) -> Option<()> {
+        let Kept::Short { length, bytes } = &mut self.0 else { return None };
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        *length = u8::try_from(text.len()).ok()?;
+        Some(())
     }
 
     /// The text of a number or of other values, without an allocation if it is short.
@@ -114,10 +118,9 @@ impl Text {
 
     #[inline]
     fn short(text: &str) -> Option<Self> {
-        let mut bytes = [0; SHORT];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        let length = u8::try_from(text.len()).ok()?;
-        Some(Self(Kept::Short { length, bytes }))
+        let mut short = Self::EMPTY;
+        short.fill_short(text)?;
+        Some(short)
     }
 }
 

@@ -18,21 +18,25 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {
         plain(out, text.as_bytes());
     } else {
-        // Cannot fail: neither a string nor a vector does.
-        let written = serde_json::to_writer(out, text);
-        debug_assert!(written.is_ok(), "writing text to memory does not fail");
+        escaped(out, text);
     }
 }
 
-/// Writes a text of a resource; returns `true`, since every text is written.
-pub(super) fn string(out: &mut Vec<u8>, value: &Text) -> bool {
+/// Writes a text of a resource.
+pub(super) fn string(out: &mut Vec<u8>, value: &Text) {
     // `Text::as_bytes` makes no check for UTF-8.
     if is_plain(value.as_bytes()) {
         plain(out, value.as_bytes());
     } else {
-        text(out, value);
+        escaped(out, value);
     }
-    true
+}
+
+/// Writes text with the escapes that it needs.
+fn escaped(out: &mut Vec<u8>, text: &str) {
+    // Cannot fail: neither a string nor a vector does.
+    let written = serde_json::to_writer(out, text);
+    debug_assert!(written.is_ok(), "writing text to memory does not fail");
 }
 
 /// Writes text that needs no escape.
@@ -42,16 +46,23 @@ fn plain(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Writes `"name":"text",` for text that needs no escape. `key` is `"name":"`. Most members of resources are texts; each
+/// Writes `"name":"text",`, of which `key` is `"name":"`. Most members of resources are texts, so their parts are few: each
 /// part that is added waits for the length of the output after the part before.
-pub(super) fn text_member(out: &mut Vec<u8>, key: &[u8], text: &Text) {
-    out.extend_from_slice(key);
-    text.append_to(out);
-    out.extend_from_slice(b"\",");
+pub(super) fn text_member(out: &mut Vec<u8>, key: &str, text: &Text) {
+    out.extend_from_slice(key.as_bytes());
+    if is_plain(text.as_bytes()) {
+        text.append_to(out);
+        out.extend_from_slice(b"\",");
+    } else {
+        // The escaped text has its own quotation marks.
+        out.pop();
+        escaped(out, text);
+        out.push(b',');
+    }
 }
 
 /// Whether text needs no escape in JSON: it has no control character, no quotation mark and no backslash.
-pub(super) fn is_plain(text: &[u8]) -> bool {
+fn is_plain(text: &[u8]) -> bool {
     let found = if let Some(last) = text.last_chunk() {
         // The last word overlaps the one before. The loop has no early exit: a branch for each word would cost more than
         // it saves.
@@ -171,6 +182,9 @@ mod tests {
                         let mut own = Vec::new();
                         string(&mut own, &Text::from(text.as_str()));
                         assert_eq!(own, serde_json::to_vec(&text).unwrap(), "{text:?}");
+                        let mut member = Vec::new();
+                        text_member(&mut member, "\"name\":\"", &Text::from(text.as_str()));
+                        assert_eq!(member, [b"\"name\":", own.as_slice(), b","].concat(), "{text:?}");
                         assert_eq!(is_plain(text.as_bytes()), !matches!(character, '\0'..' ' | '"' | '\\'), "{text:?}");
                     }
                 }
