@@ -9,6 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::Resource;
 use crate::{
     filter::{Comparand, Comparison, Operator},
+    fold::fold,
     path::Place,
     schema::AttributeId,
     value::{Object, Text, Value},
@@ -44,6 +45,26 @@ impl Resource {
     /// ```
     pub fn unique_keys(&self) -> Vec<UniqueKey> {
         self.keys_of_all(self.resource_type.unique_attributes().iter().copied())
+    }
+
+    /// Whether `keys` are the [unique keys](Self::unique_keys) of the resource, in any order. `false` if there are more than
+    /// eight: each value is compared with each key.
+    pub(crate) fn has_unique_keys(&self, keys: &[UniqueKey]) -> bool {
+        const MOST: usize = 8;
+        let mut found = [false; MOST];
+        let mut has_each = keys.len() <= MOST;
+        for attribute in self.resource_type.unique_attributes() {
+            let place = Place::new(&self.resource_type, AttributeId::ROOT, *attribute);
+            let exact = self.resource_type.compares_exactly(*attribute);
+            each_value(&self.root, place.route(), &mut |value| {
+                let is_key = |key: &UniqueKey| key.attribute == *attribute && is_key(value, exact, &key.folded);
+                match keys.iter().take(MOST).zip(&mut found).find(|(key, _)| is_key(key)) {
+                    Some((_, found)) => *found = true,
+                    None => has_each &= !has_key(value),
+                }
+            });
+        }
+        has_each && found.iter().take(keys.len()).all(|found| *found)
     }
 
     /// All values of `attribute`, in every element of the lists on the route to it.
@@ -150,6 +171,24 @@ fn key(value: &Value, exact: bool) -> Option<Text> {
         Value::DateTime(time) => Some(key_of_time(time)),
         // The schema refuses uniqueness of these types.
         Value::Boolean(_) | Value::Complex(_) | Value::List(_) => None,
+    }
+}
+
+/// Whether the value has a key.
+fn has_key(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Integer(_) | Value::Decimal(_) | Value::DateTime(_) => true,
+        Value::Boolean(_) | Value::Complex(_) | Value::List(_) => false,
+    }
+}
+
+/// Whether `folded` is the key of the value.
+fn is_key(value: &Value, exact: bool, folded: &Text) -> bool {
+    match value {
+        // Most texts are their own folds, so the comparison makes no copy.
+        Value::String(text) => !text.is_empty() && if exact { text == folded } else { fold(text) == **folded },
+        value => key(value, exact).as_ref() == Some(folded),
     }
 }
 

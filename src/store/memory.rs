@@ -4,11 +4,13 @@
 
 mod candidates;
 mod index;
+mod keys;
 mod list;
 mod query;
 mod sorting;
 mod tenant;
 mod transaction;
+mod tree_id;
 
 use std::{
     collections::HashMap,

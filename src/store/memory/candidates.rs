@@ -69,11 +69,11 @@ impl<'a> Index<'a> {
         let Self { tenant, table, number } = *self;
         let resource_type = &table.resource_type;
         if attribute == AttributeId::ID {
-            let known = table.rows.get_key_value(key.as_str()).map(|(id, _)| id);
+            let known = table.rows.get_key_value(key.as_str()).map(|(id, _)| id.id());
             return Some(Candidates::Listed(known.into_iter().collect()));
         }
-        if table.is_indexed(attribute) {
-            return Some(Candidates::Having(table.having(attribute, &key)));
+        if table.keys.is_indexed(attribute) {
+            return Some(Candidates::Having(table.keys.having(attribute, &key)));
         }
         let list = reference_list(resource_type, attribute)?;
         (resource_type.value_of(list) == Some(attribute)).then(|| {

@@ -4,21 +4,23 @@
 //! and returns the old state, so that a second call with the old state undoes the first.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
+    mem,
     sync::{Arc, OnceLock},
 };
 
 use super::{
-    index::{Id, KeyIndex, Owners},
+    index::{Id, Owners},
+    keys::{Claims, Keyed, Keys},
     list::List,
+    tree_id::TreeId,
 };
 use crate::{
     path::AttributePath,
-    quirks::{Quirks, Tolerance},
     resource::{Resource, UniqueKey},
-    schema::{AttributeId, AttributeType, ResourceType},
+    schema::{AttributeId, ResourceType},
     store::{RequestedAttributes, Stored, Version},
-    value::{Text, Value},
+    value::Value,
 };
 
 #[derive(Debug, Default)]
@@ -45,21 +47,16 @@ struct IndexedResource {
 pub(super) struct Table {
     pub(super) resource_type: Arc<ResourceType>,
     /// Shared with the running scans: a change copies a row, or a list, that a scan still reads.
-    pub(super) rows: BTreeMap<Id, Arc<Row>>,
-    /// The values of the indexed attributes, as the fold that filters compare.
-    index: KeyIndex,
-    /// The owners of the unique keys that are not in the index, because the value is in a list of references, or because a
-    /// host makes its own keys.
-    unique: HashMap<UniqueKey, Id>,
-    indexed: Vec<AttributeId>,
+    pub(super) rows: BTreeMap<TreeId, Arc<Row>>,
+    pub(super) keys: Keys,
 }
 
-/// A resource without its lists of references, with its version and unique keys.
+/// A resource without its lists of references, with its version and its unique keys.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) resource: Arc<Resource>,
     pub(super) version: Version,
-    pub(super) unique: Vec<UniqueKey>,
+    pub(super) claims: Claims,
 }
 
 /// A resource whose lists of references are stored separately, so that a change of one value costs one value.
@@ -142,7 +139,7 @@ impl Tenant {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let is_empty = |table: &Table| table.rows.is_empty() && table.unique.is_empty() && table.index.is_empty();
+        let is_empty = |table: &Table| table.rows.is_empty() && table.keys.is_empty();
         self.ids.is_empty() && self.holdings.is_empty() && self.tables.iter().all(is_empty)
     }
 
@@ -156,19 +153,27 @@ impl Tenant {
     /// The lists of a replaced resource stay; a resource must have no lists when it is removed.
     pub(super) fn swap_head(&mut self, table: usize, id: &Id, head: Option<Head>) -> Option<Head> {
         let Self { tables, ids, .. } = self;
-        let rows = tables.get_mut(table)?;
-        rows.index(id, head.as_ref());
+        let Table { rows, keys, .. } = tables.get_mut(table)?;
         let Some(head) = head else {
             ids.remove(id);
-            return rows.rows.remove(id).map(|row| Arc::unwrap_or_clone(row).head);
+            let old = Arc::unwrap_or_clone(rows.remove(&**id)?).head;
+            keys.replace(id, old.keyed(), None);
+            return Some(old);
         };
         ids.insert(Arc::clone(id), IndexedResource { table, resource: Arc::clone(&head.resource) });
-        if let Some(row) = rows.rows.get_mut(id).map(Arc::make_mut) {
-            row.whole = OnceLock::new();
-            return Some(std::mem::replace(&mut row.head, head));
+        match rows.entry(Arc::clone(id).into()) {
+            Entry::Vacant(place) => {
+                keys.add(id, head.keyed());
+                place.insert(Arc::new(Row { head, lists: Vec::new(), whole: OnceLock::new() }));
+                None
+            }
+            Entry::Occupied(place) => {
+                let row = Arc::make_mut(place.into_mut());
+                keys.replace(id, row.head.keyed(), Some(head.keyed()));
+                row.whole = OnceLock::new();
+                Some(mem::replace(&mut row.head, head))
+            }
         }
-        rows.rows.insert(Arc::clone(id), Arc::new(Row { head, lists: Vec::new(), whole: OnceLock::new() }));
-        None
     }
 
     /// Sets or removes the value at a place of a resource's list of references. Returns the old value.
@@ -182,7 +187,7 @@ impl Tenant {
     ) -> Option<Value> {
         let Self { tables, ids, holdings, .. } = self;
         let rows = tables.get_mut(table)?;
-        let row = Arc::make_mut(rows.rows.get_mut(id)?);
+        let row = Arc::make_mut(rows.rows.get_mut(&**id)?);
         row.whole = OnceLock::new();
         let values = row.list_mut(list)?;
         let key = value.as_ref().and_then(|value| values.key(value)).map(|key| match ids.get_key_value(key) {
@@ -205,80 +210,24 @@ impl Tenant {
 }
 
 impl Table {
-    fn new(resource_type: Arc<ResourceType>, chosen: &[AttributePath]) -> Self {
-        let mut indexed = vec![AttributeId::EXTERNAL_ID];
-        indexed.extend(resource_type.unique_attributes());
-        let mut tolerance = Tolerance::new(Quirks::strict());
-        let chosen = chosen.iter().filter_map(|path| resource_type.resolve(path.as_ref(), &mut tolerance).ok());
-        indexed.extend(resource_type.child(AttributeId::ROOT, "displayName").into_iter().chain(chosen));
-        for attribute in &mut indexed {
-            *attribute = resource_type.value_of(*attribute).unwrap_or(*attribute);
-        }
-        indexed.retain(|attribute| {
-            let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
-            !without_key.contains(&resource_type.attribute(*attribute).data_type())
-                && reference_list(&resource_type, *attribute).is_none()
-        });
-        indexed.sort_unstable();
-        indexed.dedup();
-        Self { resource_type, rows: BTreeMap::new(), unique: HashMap::new(), index: KeyIndex::default(), indexed }
+    fn new(resource_type: Arc<ResourceType>, indexed: &[AttributePath]) -> Self {
+        let keys = Keys::new(&resource_type, indexed);
+        Self { resource_type, rows: BTreeMap::new(), keys }
     }
 
     /// Whether a resource other than `id` has the unique key.
     pub(super) fn is_taken(&self, key: &UniqueKey, id: &Id) -> bool {
-        // A host may make its own keys, so a resource need not claim each unique value that it has. With the keys of the core
-        // a value has one owner at most.
-        let claims = |owner: &Id| self.rows.get(owner).is_some_and(|row| row.head.unique.contains(key));
-        let mut having = self.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
-        having.any(|owner| owner != id && claims(owner)) || self.unique.get(key).is_some_and(|owner| owner != id)
+        // With the keys of the core a value has one owner at most.
+        let claims = |owner: &Id| self.rows.get(&**owner).is_some_and(|row| row.head.claims.includes(key));
+        let mut having = self.keys.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
+        having.any(|owner| owner != id && claims(owner))
+            || self.keys.owner_beside_index(key).is_some_and(|owner| owner != id)
     }
+}
 
-    pub(super) fn is_indexed(&self, attribute: AttributeId) -> bool {
-        self.indexed.contains(&attribute)
-    }
-
-    /// The resources that have a value with this key; `None` if there are none.
-    pub(super) fn having(&self, attribute: AttributeId, key: &Text) -> Option<&Owners> {
-        self.index.owners(attribute, key)
-    }
-
-    /// Replaces the keys of the resource with `id` in the indexes. A key that stays is not touched.
-    fn index(&mut self, id: &Id, head: Option<&Head>) {
-        let Self { rows, index, unique, indexed, resource_type, .. } = self;
-        let before = rows.get(id).map(|row| &row.head);
-        let has_changed = |attribute: &AttributeId| {
-            let top = resource_type.top_level(*attribute);
-            let [old, new] = [before, head].map(|head| head.and_then(|head| head.resource.root().get(top)));
-            old != new
-        };
-        let keys = |head: Option<&Head>| {
-            let changed = indexed.iter().copied().filter(has_changed);
-            head.map(|head| head.resource.keys_of_all(changed)).unwrap_or_default()
-        };
-        let is_same = if let (None, Some(head)) = (before, head) {
-            // No key of a new resource is in the index yet, so there is nothing to compare.
-            head.resource.each_key(indexed.iter().copied(), &mut |key| index.insert(key, id));
-            false
-        } else {
-            let (old, new) = (keys(before), keys(head));
-            for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
-                index.remove(key, id);
-            }
-            let is_same = old == new;
-            for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
-                index.insert(key, id);
-            }
-            is_same
-        };
-        let [old, new] = [before, head].map(|head| head.map_or(&[][..], |head| &head.unique));
-        if old != new || !is_same {
-            for key in old {
-                unique.remove(key);
-            }
-            for key in new.iter().filter(|key| !index.has(key, id)) {
-                unique.insert(key.clone(), Arc::clone(id));
-            }
-        }
+impl Head {
+    fn keyed(&self) -> Keyed<'_> {
+        (&self.resource, &self.claims)
     }
 }
 
@@ -310,9 +259,11 @@ impl Row {
 
     /// The resource with its requested attributes. A list that is not requested is not copied.
     pub(super) fn stored(&self, requested: &RequestedAttributes<'_>) -> Stored {
-        let mut room = requested.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
         let mut complete = true;
         let mut read = Vec::new();
+        // Without lists nothing has to fit, and the size of the resource would be computed in vain.
+        let limit = requested.byte_limit().filter(|_| !self.lists.is_empty());
+        let mut room = limit.map(|limit| limit.saturating_sub(self.head.resource.size()));
         for (attribute, values) in self.lists().filter(|(attribute, _)| requested.includes(*attribute)) {
             let is_short = requested.list_limit().is_none_or(|limit| values.len() <= limit);
             let left = room.map(|room| room.checked_sub(values.size()));

@@ -9,15 +9,16 @@ use chrono::{DateTime, Utc};
 
 use super::{
     index::Id,
+    keys::Claims,
     list::{self, List},
     tenant::{Head, Holding, Tenant},
 };
 use crate::{
     patch::ValueEdit,
     path::AttributePath,
-    resource::{Resource, UniqueKey},
+    resource::Resource,
     schema::{AttributeId, ResourceType},
-    store::{Change, ChangeOutcome, Deletion, Entry, ListEdit, Replacement, StoreError, Version, referred},
+    store::{Change, ChangeOutcome, Entry, ListEdit, Replacement, StoreError, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -25,13 +26,39 @@ use crate::{
 pub(super) struct Transaction<'a> {
     tenant: &'a mut Tenant,
     indexed: &'a [AttributePath],
-    undo: Vec<Undo>,
+    undo: Steps,
 }
 
 /// The state before a step.
 enum Undo {
     Head { table: usize, id: Id, head: Option<Head> },
     Value { table: usize, id: Id, list: AttributeId, place: u64, value: Option<Value> },
+}
+
+/// The state before each step. Most transactions have one step, which needs no allocation.
+#[derive(Default)]
+struct Steps {
+    first: Option<Undo>,
+    more: Vec<Undo>,
+}
+
+impl Steps {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn push(&mut self, step: Undo) {
+        if self.first.is_none() {
+            self.first = Some(step);
+        } else {
+            self.more.push(step);
+        }
+    }
+
+    /// The state before the last step.
+    fn pop(&mut self) -> Option<Undo> {
+        self.more.pop().or_else(|| self.first.take())
+    }
 }
 
 impl Drop for Transaction<'_> {
@@ -49,96 +76,99 @@ impl Drop for Transaction<'_> {
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(tenant: &'a mut Tenant, indexed: &'a [AttributePath]) -> Self {
-        Self { tenant, indexed, undo: Vec::new() }
+        Self { tenant, indexed, undo: Steps::default() }
     }
 
     pub(super) fn keep(mut self) {
-        self.undo.clear();
+        self.undo = Steps::default();
     }
 
     pub(super) fn apply(&mut self, change: &Change) -> Result<ChangeOutcome, StoreError> {
         let table = self.tenant.need_table(change.resource_type(), self.indexed);
-        let row = self.tenant.row(table, change.id());
+        // An id is found by its hash much faster than in the tree of the rows, where most new ids would be searched in vain.
+        let known = self.tenant.locate(change.id());
+        let row = known.and_then(|(id, _)| self.tenant.row(table, id));
         let current = row.map(|row| &row.head.version);
-        if current.is_none() && change.expect().is_none() && self.tenant.locate(change.id()).is_some() {
+        if current.is_none() && change.expect().is_none() && known.is_some() {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         }
         change.check(current)?;
+        let id = known.map_or_else(|| Id::from(change.id()), |(id, _)| Arc::clone(id));
         match (change, row) {
-            (Change::Create(entry), _) => self.create(table, entry),
-            (Change::Replace(Replacement { entry, .. }), _) => self.replace(table, entry),
-            (Change::Delete(Deletion { id, .. }), _) => self.delete(table, id),
+            (Change::Create(entry), _) => self.create(table, &id, entry),
+            (Change::Replace(Replacement { entry, .. }), _) => self.replace(table, &id, entry),
+            (Change::Delete(_), _) => self.delete(table, &id),
             (Change::EditValues(edit), _) if edit.resource_type.is_reference_list(edit.attribute) => {
-                self.edit(table, edit)
+                self.edit(table, &id, edit)
             }
             // The attribute is not a list that is stored separately, so the whole resource is replaced.
             (Change::EditValues(edit), Some(row)) => match edit.apply(row.whole()) {
-                Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
+                Some((edited, effect)) => Ok(self.replace(table, &id, &Entry::new(edited))?.with_edit(effect)),
                 None => Ok(ChangeOutcome::kept(row.head.version.clone())),
             },
             (Change::EditValues(_), None) => Err(StoreError::NotFound),
         }
     }
 
-    fn create(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
-        let id = Id::from(entry.resource.id());
+    fn create(&mut self, table: usize, id: &Id, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
         if id.is_empty() {
             return Err(StoreError::backend("expected a resource with an id"));
         }
-        self.claim(table, &id, entry)?;
+        self.claim(table, id, entry)?;
         // The head comes first, since a resource may refer to itself.
-        let version = self.set_head(table, &id, without_lists(&entry.resource), entry.unique.clone());
+        let head = without_lists(&entry.resource);
+        let claims = Claims::new(&head, &entry.unique);
+        let version = self.set_head(table, id, head, claims);
         for list in entry.resource.resource_type().reference_lists() {
-            self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
+            self.set_list(table, id, *list, elements(&entry.resource, *list))?;
         }
         Ok(ChangeOutcome::written(version))
     }
 
-    fn replace(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
-        let id = self.shared(entry.resource.id());
-        self.claim(table, &id, entry)?;
+    fn replace(&mut self, table: usize, id: &Id, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
+        self.claim(table, id, entry)?;
         let steps = self.undo.len();
         for list in entry.resource.resource_type().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
-            self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
+            self.set_list(table, id, *list, elements(&entry.resource, *list))?;
         }
         let after = without_lists(&entry.resource);
-        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let row = self.tenant.row(table, id).ok_or(StoreError::NotFound)?;
         let is_same = is_same_but_for_the_time(row.head.resource.root(), after.root());
         if is_same && self.undo.len() == steps {
             return Ok(ChangeOutcome::kept(row.head.version.clone()));
         }
-        let version = self.set_head(table, &id, after, entry.unique.clone());
+        let claims = Claims::new(&after, &entry.unique);
+        let version = self.set_head(table, id, after, claims);
         Ok(ChangeOutcome::written(version))
     }
 
     /// Removes a resource, its unique keys and every reference to it (RFC 7644 §3.6).
-    fn delete(&mut self, table: usize, id: &str) -> Result<ChangeOutcome, StoreError> {
-        let id = self.shared(id);
-        let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
+    fn delete(&mut self, table: usize, id: &Id) -> Result<ChangeOutcome, StoreError> {
+        let holdings: Vec<Holding> = self.tenant.holdings(id).cloned().collect();
         for Holding { table, list, referrer, .. } in holdings {
             let row = self.tenant.row(table, &referrer);
-            if let Some(place) = row.and_then(|row| row.list(list)?.place(&id)) {
+            if let Some(place) = row.and_then(|row| row.list(list)?.place(id)) {
                 self.set_value(table, &referrer, list, place, None);
                 self.touch(table, &referrer, None);
             }
         }
-        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let row = self.tenant.row(table, id).ok_or(StoreError::NotFound)?;
         let mut held = Vec::new();
         for (list, values) in row.lists() {
             held.extend(values.iter().map(|(place, _)| (list, place)));
         }
         for (list, place) in held {
-            self.set_value(table, &id, list, place, None);
+            self.set_value(table, id, list, place, None);
         }
-        let head = self.tenant.swap_head(table, &id, None);
-        self.undo.push(Undo::Head { table, id, head });
+        let head = self.tenant.swap_head(table, id, None);
+        self.undo.push(Undo::Head { table, id: Arc::clone(id), head });
         Ok(ChangeOutcome::deleted())
     }
 
-    fn edit(&mut self, table: usize, change: &ListEdit) -> Result<ChangeOutcome, StoreError> {
-        let (id, list, edit) = (self.shared(&change.id), change.attribute, &change.edit);
+    fn edit(&mut self, table: usize, id: &Id, change: &ListEdit) -> Result<ChangeOutcome, StoreError> {
+        let (list, edit) = (change.attribute, &change.edit);
         let steps = self.undo.len();
-        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let row = self.tenant.row(table, id).ok_or(StoreError::NotFound)?;
         let resource_type = Arc::clone(row.head.resource.resource_type());
         let coming: HashSet<&str> =
             edit.add.iter().filter_map(|element| referred(&resource_type, list, element)).collect();
@@ -156,19 +186,19 @@ impl<'a> Transaction<'a> {
         }
         for (place, key) in going {
             // An id that the edit names twice is removed once.
-            if self.set_value(table, &id, list, place, None) {
+            if self.set_value(table, id, list, place, None) {
                 effect.remove.extend(key);
             }
         }
         for element in edit.add.iter().filter(|element| referred(&resource_type, list, element).is_some()) {
-            if self.add(table, &id, list, Value::Complex(element.clone()))? {
+            if self.add(table, id, list, Value::Complex(element.clone()))? {
                 effect.add.push(element.clone());
             }
         }
         let modified = (self.undo.len() != steps).then_some(change.modified);
         let version = match modified {
-            Some(_) => self.touch(table, &id, modified),
-            None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
+            Some(_) => self.touch(table, id, modified),
+            None => self.tenant.row(table, id).map(|row| row.head.version.clone()),
         };
         let changed = modified.is_some();
         Ok(ChangeOutcome { version, changed, edit: changed.then_some(effect), has_other_values: false })
@@ -246,9 +276,9 @@ impl<'a> Transaction<'a> {
         was_there
     }
 
-    fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, unique: Vec<UniqueKey>) -> Version {
+    fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, claims: Claims) -> Version {
         let version = self.tenant.next_version();
-        let head = Head { resource, version: version.clone(), unique };
+        let head = Head { resource, version: version.clone(), claims };
         let head = self.tenant.swap_head(table, id, Some(head));
         self.undo.push(Undo::Head { table, id: Arc::clone(id), head });
         version
@@ -258,19 +288,14 @@ impl<'a> Transaction<'a> {
     /// `meta.lastModified`.
     fn touch(&mut self, table: usize, id: &Id, modified: Option<DateTime<Utc>>) -> Option<Version> {
         let row = self.tenant.row(table, id)?;
-        let unique = row.head.unique.clone();
+        let claims = row.head.claims.clone();
         let mut resource = Arc::clone(&row.head.resource);
         if let Some(modified) = modified {
             // Clocks of several machines differ; `meta.lastModified` must not decrease.
             let modified = resource.last_modified().map_or(modified, |before| before.max(modified));
             Arc::make_mut(&mut resource).set_times(None, modified);
         }
-        Some(self.set_head(table, id, resource, unique))
-    }
-
-    /// The id, shared with its other users if a resource has it.
-    fn shared(&self, id: &str) -> Id {
-        self.tenant.locate(id).map_or_else(|| Id::from(id), |(id, _)| Arc::clone(id))
+        Some(self.set_head(table, id, resource, claims))
     }
 }
 
@@ -314,7 +339,7 @@ fn is_same_but_for_the_time(before: &Object, after: &Object) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Expect;
+    use crate::store::{Deletion, Expect};
 
     fn with_id(resource_type: &Arc<ResourceType>, id: &str) -> Resource {
         let mut resource = Resource::new(Arc::clone(resource_type));

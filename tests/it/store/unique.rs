@@ -1,12 +1,16 @@
 //! The keys by which `MemoryStore` keeps values unique (RFC 7643 §7): of values in lists of references, and keys that a
 //! host makes by a rule of its own.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use proptest::prelude::*;
 use scim_core::{
     resource::UniqueKey,
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema, Uniqueness},
-    store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
+    store::{Change, Entry, Expect, MemoryStore, Replacement, RequestContext, Store, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -100,4 +104,66 @@ fn the_keys_of_an_entry_decide_and_not_its_values() {
     let mut ids: Vec<&str> = found.resources().map(|(resource, _)| resource.id()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["u2", "u3", "u5"]);
+}
+
+/// A type whose resources have many codes, none of which occurs twice, and a number that makes each write a change.
+fn coded() -> Arc<ResourceType> {
+    let codes = Attribute::new("codes", AttributeType::String).multi_valued().with_uniqueness(Uniqueness::Server);
+    let number = Attribute::new("number", AttributeType::Integer);
+    let schema = Schema::new("urn:example:Coded", "Coded").with_attribute(codes).with_attribute(number);
+    Arc::new(ResourceType::builder("Coded", "Coded", schema).build().unwrap())
+}
+
+/// The keys of a write: those of the core, or others.
+#[derive(Clone, Debug)]
+enum Keys {
+    OfValues,
+    WithoutFirst,
+    Listed(Vec<String>),
+}
+
+fn keys() -> impl Strategy<Value = Keys> {
+    let listed = proptest::collection::vec("[abAÉé]{1,2}", 0..4).prop_map(Keys::Listed);
+    prop_oneof![3 => Just(Keys::OfValues), 1 => Just(Keys::WithoutFirst), 2 => listed]
+}
+
+proptest! {
+    /// A write is accepted if no other resource has one of its keys, whatever values the resources have. A resource has the
+    /// keys of its last accepted write.
+    #[test]
+    fn a_key_belongs_to_the_resource_whose_last_write_had_it(
+        writes in proptest::collection::vec((0..4_usize, proptest::collection::vec("[abAÉé]{1,2}", 0..12), keys()), 1..40),
+    ) {
+        let (store, coded) = (MemoryStore::new(), coded());
+        let codes = coded.child(AttributeId::ROOT, "codes").unwrap();
+        let mut owned: BTreeMap<usize, BTreeSet<UniqueKey>> = BTreeMap::new();
+        for (number, (index, values, keys)) in writes.into_iter().enumerate() {
+            let id = format!("c{index}");
+            if values.is_empty() {
+                prop_assert_eq!(is_accepted(&store, delete(&coded, &id)), owned.remove(&index).is_some());
+                continue;
+            }
+            let mut entry = Entry::new(sample(&coded, json!({"id": id, "codes": values, "number": number})));
+            match keys {
+                Keys::OfValues => {}
+                Keys::WithoutFirst => drop(entry.unique.remove(0)),
+                Keys::Listed(texts) => {
+                    let key = |text: &String| UniqueKey { attribute: codes, folded: text.as_str().into() };
+                    entry.unique = texts.iter().map(key).collect();
+                }
+            }
+            let wanted: BTreeSet<UniqueKey> = entry.unique.iter().cloned().collect();
+            let is_free = owned.iter().all(|(owner, keys)| *owner == index || keys.is_disjoint(&wanted));
+            let change = if owned.contains_key(&index) {
+                let before = Arc::clone(&entry.resource);
+                Change::Replace(Replacement { entry, expect: Expect::Exists, before })
+            } else {
+                Change::Create(entry)
+            };
+            prop_assert_eq!(is_accepted(&store, change), is_free);
+            if is_free {
+                owned.insert(index, wanted);
+            }
+        }
+    }
 }
