@@ -21,7 +21,7 @@ mod unique;
 mod value_search;
 mod write;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -56,7 +56,7 @@ pub use self::{
 
 use crate::{
     schema::{AttributeId, ResourceType},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 /// A user, a group or any other resource of the service provider (RFC 7643 §3).
@@ -125,6 +125,17 @@ impl Resource {
             Value::DateTime(time) => Some(*time),
             _ => None,
         }
+    }
+
+    /// Sets the id, `meta.created` and `meta.lastModified` of a new resource.
+    pub(crate) fn set_identity(&mut self, id: Text, created: DateTime<Utc>) {
+        let mut meta = match self.root.get_mut(AttributeId::META) {
+            Some(Value::Complex(meta)) => mem::take(meta),
+            _ => Object::new(),
+        };
+        let times = [AttributeId::META_CREATED, AttributeId::META_LAST_MODIFIED];
+        meta.extend(times.map(|time| (time, Value::DateTime(created))));
+        self.root.extend([(AttributeId::ID, Value::String(id)), (AttributeId::META, Value::Complex(meta))]);
     }
 
     /// Sets `meta.lastModified`, and `meta.created` unless `created` is `None`.

@@ -123,18 +123,28 @@ impl PartialEq for Object {
     }
 }
 
+impl Extend<(AttributeId, Value)> for Object {
+    /// [Inserts](Self::insert) each member. The other members move once at most.
+    fn extend<I: IntoIterator<Item = (AttributeId, Value)>>(&mut self, more: I) {
+        let more = more.into_iter();
+        let mut members = mem::take(&mut self.members).into_vec();
+        members.reserve_exact(more.size_hint().0);
+        for (attribute, value) in more {
+            match members.iter_mut().find(|(id, _)| *id == attribute) {
+                Some((_, existing)) => *existing = value,
+                None => members.push((attribute, value)),
+            }
+        }
+        self.members = members.into();
+    }
+}
+
 impl FromIterator<(AttributeId, Value)> for Object {
     /// A later value of an attribute replaces an earlier one.
     fn from_iter<I: IntoIterator<Item = (AttributeId, Value)>>(members: I) -> Self {
-        let members = members.into_iter();
-        let mut all: Vec<(AttributeId, Value)> = Vec::with_capacity(members.size_hint().0);
-        for (attribute, value) in members {
-            match all.iter_mut().find(|(id, _)| *id == attribute) {
-                Some((_, existing)) => *existing = value,
-                None => all.push((attribute, value)),
-            }
-        }
-        Self { members: all.into() }
+        let mut object = Self::new();
+        object.extend(members);
+        object
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     resource::Resource,
     schema::AttributeId,
     store::{Change, Entry, RequestContext, Store, StoreError, Stored},
-    value::{Text, Value},
+    value::Text,
 };
 
 /// A resource that is about to be created and has no id yet.
@@ -83,8 +83,8 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// Does the part of a creation that needs no id: lets the policies set values, assigns the defaults and the times,
-    /// and checks the references. `own` contains the resources that the same request creates; references may point
+    /// Does the part of a creation that needs no id: lets the policies set values, assigns the defaults, and checks the
+    /// references. `own` contains the resources that the same request creates; references may point
     /// to them.
     pub(in crate::provider) async fn prepare_create(
         &self,
@@ -98,12 +98,10 @@ impl<S: Store> ServiceProvider<S> {
         // Policies run before the defaults are assigned, so that a policy sees which attributes the client left out.
         resource.assign_defaults();
         self.settle_references(call, None, &mut resource, own).await?;
-        let now = self.inner.clock.now();
-        resource.set_times(Some(now), now);
         Ok(Prepared { resource, given })
     }
 
-    /// Returns the change that creates the resource with this id, if the rules and the policies allow it.
+    /// Returns the change that creates the resource with this id at this time, if the rules and the policies allow it.
     pub(in crate::provider) fn create_change(
         &self,
         call: &Call<'_>,
@@ -111,7 +109,7 @@ impl<S: Store> ServiceProvider<S> {
         id: Text,
     ) -> Result<Change, Error> {
         let mut resource = prepared.resource;
-        resource.root_mut().insert(AttributeId::ID, Value::String(id));
+        resource.set_identity(id, self.inner.clock.now());
         self.accept(call.context, None, &resource)?;
         self.review(call, None, Some(&resource))?;
         Ok(Change::Create(Entry::new(resource)))
