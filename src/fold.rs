@@ -42,7 +42,12 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
     }
-    Cow::Owned(if is_composed(text) { folded_chars(text).collect() } else { normalized(text) })
+    Cow::Owned(fold_beyond_ascii(text))
+}
+
+/// The [`fold`] of a text that is not ASCII.
+pub(crate) fn fold_beyond_ascii<T: FromIterator<char> + From<String>>(text: &str) -> T {
+    if is_composed(text) { folded_chars(text).collect() } else { normalized(text).into() }
 }
 
 /// The fold of any text.

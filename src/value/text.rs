@@ -9,7 +9,7 @@ use std::{
     ops::Deref,
 };
 
-use crate::fold::fold;
+use crate::fold::fold_beyond_ascii;
 
 /// Text, owned and immutable.
 ///
@@ -96,17 +96,17 @@ impl Text {
 
     /// The text of a number or of other values, without an allocation if it is short.
     pub(crate) fn of(arguments: fmt::Arguments<'_>) -> Self {
-        let mut short = ShortWriter { length: 0, bytes: [0; SHORT] };
+        let mut short = ShortWriter::default();
         match short.write_fmt(arguments) {
-            Ok(()) => Self(Kept::Short { length: short.length, bytes: short.bytes }),
+            Ok(()) => short.into_text(),
             Err(fmt::Error) => arguments.to_string().into(),
         }
     }
 
-    /// The [`fold`] of the text. A text in ASCII needs no allocation.
+    /// The [`fold`](crate::fold::fold) of the text. Neither a text in ASCII nor a short fold needs an allocation.
     pub(crate) fn folded(mut self) -> Self {
         if !self.is_ascii() {
-            return fold(&self).into_owned().into();
+            return fold_beyond_ascii(&self);
         }
         match &mut self.0 {
             // The bytes behind the text are 0.
@@ -125,9 +125,16 @@ impl Text {
 }
 
 /// Writes a text that is short, and fails at one that is not.
+#[derive(Default)]
 struct ShortWriter {
     length: u8,
     bytes: [u8; SHORT],
+}
+
+impl ShortWriter {
+    fn into_text(self) -> Text {
+        Text(Kept::Short { length: self.length, bytes: self.bytes })
+    }
 }
 
 impl Write for ShortWriter {
@@ -183,6 +190,22 @@ impl From<String> for Text {
 impl From<Box<str>> for Text {
     fn from(text: Box<str>) -> Self {
         Self::short(&text).unwrap_or(Self(Kept::Long(text)))
+    }
+}
+
+impl FromIterator<char> for Text {
+    fn from_iter<I: IntoIterator<Item = char>>(chars: I) -> Self {
+        let mut short = ShortWriter::default();
+        let mut chars = chars.into_iter();
+        while let Some(next) = chars.next() {
+            if short.write_char(next).is_err() {
+                let mut long = String::from(short.into_text());
+                long.push(next);
+                long.extend(chars);
+                return long.into();
+            }
+        }
+        short.into_text()
     }
 }
 
@@ -252,6 +275,7 @@ impl fmt::Display for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::fold;
 
     #[test]
     fn short_and_long_text_is_text() {
@@ -267,6 +291,7 @@ mod tests {
                     Text::from(text.clone()),
                     Text::from(text.clone().into_boxed_str()),
                     Text::of(format_args!("{start}{end}")),
+                    text.chars().collect(),
                 ];
                 for own in &texts {
                     assert_eq!((own.as_str(), own.as_bytes()), (text.as_str(), text.as_bytes()));
