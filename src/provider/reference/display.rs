@@ -16,44 +16,52 @@ use crate::{
     value::Value,
 };
 
-/// The references in an answer to resources of one type.
+/// The ids in an answer of resources of one type, each id once, whatever the number of references with the id.
 #[derive(Default)]
-struct References<'a> {
-    /// Each id once, whatever the number of references with the id.
-    ids: Vec<&'a str>,
-    /// The index of each id in `ids`; empty while there are few ids.
+struct Ids<'a> {
+    /// The only id, or the first of them. Most answers refer to one resource, such as a manager, or to many.
+    first: Option<&'a str>,
+    /// All ids, if there are several.
+    several: Vec<&'a str>,
+    /// The index of each id; empty while there are few ids.
     known: HashMap<&'a str, usize>,
-    places: Vec<NameSlot>,
 }
 
-impl<'a> References<'a> {
-    /// Returns the index of the id in `ids`, and adds the id if it is new.
-    fn index_of(&mut self, id: &'a str) -> usize {
-        const FEW: usize = 16;
-        let next = self.ids.len();
-        if next > FEW && self.known.is_empty() {
-            self.known = self.ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
-        }
-        let found =
-            if next > FEW { self.known.get(id).copied() } else { self.ids.iter().position(|known| *known == id) };
-        found.unwrap_or_else(|| {
-            self.ids.push(id);
-            if next > FEW {
-                self.known.insert(id, next);
-            }
-            next
-        })
+impl<'a> Ids<'a> {
+    /// The number of ids from which on they are found by their hash.
+    const MANY: usize = 16;
+
+    fn as_slice(&self) -> &[&'a str] {
+        if self.several.is_empty() { self.first.as_slice() } else { &self.several }
     }
-}
 
-/// A reference in an answer that shows a name.
-struct NameSlot {
-    /// The index of the resource.
-    resource: usize,
-    display: usize,
-    value: usize,
-    /// The index in `ids` of the id to which the reference refers.
-    id: usize,
+    fn index_of(&self, id: &str) -> Option<usize> {
+        if self.known.is_empty() {
+            self.as_slice().iter().position(|known| *known == id)
+        } else {
+            self.known.get(id).copied()
+        }
+    }
+
+    /// Adds the id if it is new.
+    fn add(&mut self, id: &'a str) {
+        if self.index_of(id).is_some() {
+            return;
+        }
+        let Some(first) = self.first else {
+            self.first = Some(id);
+            return;
+        };
+        if self.several.is_empty() {
+            self.several.push(first);
+        }
+        self.several.push(id);
+        if !self.known.is_empty() {
+            self.known.insert(id, self.several.len() - 1);
+        } else if self.several.len() > Self::MANY {
+            self.known = self.several.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        }
+    }
 }
 
 impl<S: Store> ServiceProvider<S> {
@@ -88,13 +96,12 @@ impl<S: Store> ServiceProvider<S> {
             if targets().take(index).any(|earlier| earlier.name() == referred.name()) {
                 continue;
             }
-            let mut references = References::default();
-            for (index, resource) in resources.clone() {
-                for (place, (display, values)) in displayed(resource, displays()).enumerate() {
-                    collect(resource_type, display, values, (index, place), referred, &mut references);
-                }
+            let referring = |(display, values)| references(resource_type, display, values, referred);
+            let mut ids = Ids::default();
+            for (_, resource) in resources.clone() {
+                displayed(resource, displays()).flat_map(referring).for_each(|(_, id)| ids.add(id));
             }
-            if references.ids.is_empty() {
+            if ids.as_slice().is_empty() {
                 continue;
             }
             let Some(permit) = self.met(context, referred)? else { continue };
@@ -106,7 +113,7 @@ impl<S: Store> ServiceProvider<S> {
             let used: Vec<AttributeId> = used.collect();
             let used = if used.is_empty() { Cow::Borrowed(names) } else { Cow::Owned([&used, names].concat()) };
             let requested = RequestedAttributes::only(&used).with_byte_limit(limit);
-            let found = self.get_many(context, referred, &references.ids, &requested).await?;
+            let found = self.get_many(context, referred, ids.as_slice(), &requested).await?;
             let name_of = |resource: &Option<Arc<Resource>>| {
                 let resource = resource.as_ref().filter(|resource| permit.includes(resource))?;
                 let mut visible = names.iter().filter(|name| !permit.hides(**name));
@@ -115,14 +122,22 @@ impl<S: Store> ServiceProvider<S> {
                     _ => None,
                 })
             };
-            for place in references.places {
-                let Some(name) = found.get(place.id).and_then(name_of) else { continue };
-                // A long name in many references makes a long answer.
-                let shown = added.get_mut(place.resource).and_then(|added| added.displays.get_mut(place.display));
-                let Some(displays) = shown else { continue };
-                let left = room.checked_sub(name.len());
-                room = left.ok_or_else(|| too_many_names(&resource_type.path(displays.attribute()), limit))?;
-                displays.set(place.value, name);
+            // Most ids occur once, so the next reference mostly has the next id.
+            let mut next = 0;
+            for (index, resource) in resources.clone() {
+                let Some(added) = added.get_mut(index) else { continue };
+                for (shown, displays) in displayed(resource, displays()).zip(&mut added.displays) {
+                    for (value, id) in referring(shown) {
+                        let is_next = ids.as_slice().get(next) == Some(&id);
+                        let Some(index) = is_next.then_some(next).or_else(|| ids.index_of(id)) else { continue };
+                        next += usize::from(is_next);
+                        let Some(name) = found.get(index).and_then(name_of) else { continue };
+                        // A long name in many references makes a long answer.
+                        let left = room.checked_sub(name.len());
+                        room = left.ok_or_else(|| too_many_names(&resource_type.path(displays.attribute()), limit))?;
+                        displays.set(value, name);
+                    }
+                }
             }
         }
         Ok(())
@@ -197,32 +212,25 @@ fn displayed<'a>(
     values.filter(|(_, values)| !values.is_empty())
 }
 
-/// Adds the resources of the type `referred` to which `values` refer. `resource` and `named` are the indexes of the
-/// resource and of the names in the answer.
-fn collect<'a>(
+/// The references among `values` to resources of the type `referred`: the index of each value, and the id in it.
+fn references<'a>(
     resource_type: &ResourceType,
     display: &Display,
     values: &'a [Value],
-    (resource, named): (usize, usize),
     referred: &ResourceType,
-    references: &mut References<'a>,
-) {
+) -> impl Iterator<Item = (usize, &'a str)> {
     let is_target = |name: &str| display.targets().iter().any(|resource_type| resource_type.name() == name);
-    if !is_target(referred.name()) {
-        return;
-    }
     let conventional = resource_type.conventional(display.reference());
     let text = |value: &'a Value, part: Option<AttributeId>| value.as_object()?.get(part?)?.as_str();
-    for (index, value) in values.iter().enumerate() {
+    let values = if is_target(referred.name()) { values } else { &[] };
+    values.iter().enumerate().filter_map(move |(index, value)| {
         // Without a known type, the id is looked up in each possible type, since only one resource has the id.
         let name = text(value, conventional.type_of);
         if name.is_some_and(|name| name != referred.name() && is_target(name)) {
-            continue;
+            return None;
         }
-        let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
-        let place = references.index_of(id);
-        references.places.push(NameSlot { resource, display: named, value: index, id: place });
-    }
+        Some((index, text(value, conventional.value).filter(|id| !id.is_empty())?))
+    })
 }
 
 /// 400 `tooMany`: the names in the sub-attribute `path` do not fit into an answer.

@@ -144,6 +144,30 @@ fn members_show_their_names() {
     assert_eq!(displays(&host.get(&target).json()), [None, Some("Rangers".to_owned())]);
 }
 
+/// 7643-2.4-02: each member shows its own name, however many members there are, in whatever order, and however many groups
+/// of a list have the member.
+#[test]
+fn each_member_shows_its_own_name_in_every_group() {
+    for count in [1, 2, 16, 17, 18, 40] {
+        let host = host();
+        let users: Vec<String> = (0..count).map(|n| user(&host, &format!("user{n}"), Some(&format!("U{n}")))).collect();
+        let ids: Vec<&str> = users.iter().map(String::as_str).collect();
+        let backward: Vec<&str> = ids.iter().rev().copied().collect();
+        let rotated = [&ids[count / 2..], &ids[..count / 2]].concat();
+        for (name, members) in [("a", &ids[..]), ("b", &backward), ("c", &rotated), ("d", &ids[..1])] {
+            group(&host, name, members);
+        }
+        let list = host.get("/Groups?sortBy=displayName").json();
+        let groups = list["Resources"].as_array().unwrap();
+        assert_eq!(groups.len(), 4);
+        for group in groups {
+            let name = |member: &Json| ids.iter().position(|id| member["value"] == *id).map(|n| format!("U{n}"));
+            let expected: Vec<_> = group["members"].as_array().unwrap().iter().map(name).collect();
+            assert_eq!(displays(group), expected, "{count} users: {group}");
+        }
+    }
+}
+
 /// 7643-4.2-02, 7644-3.3-02, 7644-3.5.1-09: a `display` from the client is ignored, by every verb, and is stored
 /// nowhere.
 #[test]
