@@ -19,6 +19,14 @@ pub(super) struct PathSpan {
     pub(super) shape: Shape,
 }
 
+impl PathSpan {
+    /// The path in the filter's text.
+    pub(super) fn within(self, text: &str) -> &str {
+        let start = self.start as usize;
+        text.get(start..start + usize::from(self.shape.len)).unwrap_or_default()
+    }
+}
+
 /// The value of a comparison.
 ///
 /// The tags of this enumeration and of [`Node`] take four bytes, so that each payload begins at a multiple of four bytes. A

@@ -236,7 +236,7 @@ pub(super) fn text(filter: &Filter, start: u32, len: u32) -> &str {
 }
 
 fn path(filter: &Filter, span: PathSpan) -> PathRef<'_> {
-    PathRef::new(text(filter, span.start, span.shape.len.into()), span.shape)
+    PathRef::new(span.within(&filter.text), span.shape)
 }
 
 fn literal(filter: &Filter, value: Value) -> Literal<'_> {

@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    PatchError,
-    application::{Application, object_mut},
-};
+use super::{PatchError, application::Application};
 use crate::{
     resource::{ValueSearch, value_json},
     schema::{AttributeId, ResourceType},
@@ -18,20 +15,20 @@ impl Application<'_> {
     /// Values in the same spelling cannot be told apart: the first of them counts as unchanged. The rest keep
     /// their order, which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
-        let there = self.take(list);
-        let mut known = ValueSearch::new(self.resource_type, list, &there, there.len()).exact();
+        let there = self.after.value(list).and_then(Value::as_list).unwrap_or_default();
+        let mut known = ValueSearch::new(self.resource_type, list, there, there.len()).exact();
         let mut seen = 0;
         let has_doubles = there.iter().any(|value| {
             seen += 1;
             known.position(there.get(..seen).unwrap_or_default(), value) != Some(seen - 1)
         });
         self.charge(known.take_units())?;
-        let kept = if has_doubles { self.distinct(list, there)? } else { there };
-        let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
-        if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
-            *place = Value::List(kept.into());
+        if !has_doubles {
+            return Ok(());
         }
-        Ok(())
+        let there = self.take(list);
+        let kept = self.distinct(list, there)?;
+        self.put(list, kept)
     }
 
     fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {

@@ -62,14 +62,14 @@ impl Target {
         }
         let parts = parse_patch_path(text, Reading::new(reading.limits, reading.tolerance))
             .map_err(|error| PatchError::in_path(&error, text))?;
-        let attribute = resolve(parts.path.as_ref(), reading.tolerance)?;
+        let attribute = resolve(parts.path, reading.tolerance)?;
         let Some(filter) = parts.condition else { return Ok(Self::whole(resource_type, attribute)) };
         if !resource_type.attribute(attribute).is_multi_valued() {
             let message = "expected an attribute with many values before the brackets";
             return Err(PatchError::new(PatchErrorKind::InvalidPath, message).at(text));
         }
         let sub = match parts.sub_attribute {
-            Some(name) => Some(resource_type.child(attribute, &name).ok_or_else(|| unknown(text))?),
+            Some(name) => Some(resource_type.child(attribute, name).ok_or_else(|| unknown(text))?),
             None => None,
         };
         Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
@@ -82,11 +82,11 @@ impl Target {
             return PathRef::parse(text).is_ok_and(|path| resource_type.resolve(path, &mut met).is_err());
         }
         let Ok(parts) = parse_patch_path(text, Reading::new(reading.limits, &mut met)) else { return false };
-        let Ok(attribute) = resource_type.resolve(parts.path.as_ref(), &mut met) else { return true };
+        let Ok(attribute) = resource_type.resolve(parts.path, &mut met) else { return true };
         let is_unknown = |error: CompileError| error.kind() == CompileErrorKind::UnknownAttribute;
         let condition = parts.condition.map(|condition| condition.compile_element(resource_type, attribute, &mut met));
         condition.and_then(Result::err).is_some_and(is_unknown)
-            || parts.sub_attribute.is_some_and(|sub| resource_type.child(attribute, &sub).is_none())
+            || parts.sub_attribute.is_some_and(|sub| resource_type.child(attribute, sub).is_none())
     }
 
     /// Reads a member's name in a value without path, or in an extension's object; `None` if the schema has no
@@ -198,8 +198,14 @@ impl Elements {
         let compile = |filter: &Filter| filter.compile_element(resource_type, self.list, tolerance);
         let condition =
             self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))?;
-        let is_name = |attribute: &AttributeId| resource_type.is_reference_name(*attribute);
-        let name = condition.as_ref().and_then(|condition| condition.attributes().into_iter().find(is_name));
+        let mut name = None;
+        let mut find_name = |attribute| {
+            name = resource_type.is_reference_name(attribute).then_some(attribute);
+            name.is_some()
+        };
+        if let Some(condition) = &condition {
+            condition.uses(&mut find_name);
+        }
         match name {
             // A condition on a value that is not stored would match nothing, without notice to the client.
             Some(name) => Err(PatchError::new(

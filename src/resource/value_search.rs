@@ -61,12 +61,11 @@ impl<'a> ValueSearch<'a> {
 
     /// The position in `list` of the first value that includes `given`. Between calls the list may only grow.
     pub(crate) fn position(&mut self, list: &[Value], given: &Value) -> Option<usize> {
-        let shape = shape(given, self.primary);
-        let is_bare = shape.is_empty() && given.as_object().is_some();
+        let is_bare = is_bare(given, self.primary);
         let (resource_type, attribute, primary, exact) = (self.resource_type, self.attribute, self.primary, self.exact);
         let is_known = |value: &Value| match (value, given) {
             // A value without sub-attributes but `primary` matches only other such values.
-            (Value::Complex(_), Value::Complex(_)) if is_bare => self::shape(value, primary).is_empty(),
+            (Value::Complex(_), Value::Complex(_)) if is_bare => self::is_bare(value, primary),
             (Value::Complex(object), Value::Complex(given)) if !exact => {
                 includes(resource_type, object, given, primary)
             }
@@ -76,6 +75,7 @@ impl<'a> ValueSearch<'a> {
             self.units += list.iter().map(text_units).sum::<u64>();
             return list.iter().position(is_known);
         };
+        let shape = shape(given, primary);
         let at = indexes.iter().position(|(known, _)| *known == shape).unwrap_or_else(|| {
             indexes.push((shape, Index::default()));
             indexes.len() - 1
@@ -171,6 +171,11 @@ fn shape(value: &Value, primary: Option<AttributeId>) -> Shape {
     let mut shape: Shape = members.map(|(id, _)| id).filter(|id| Some(*id) != primary).collect();
     shape.sort_unstable();
     shape
+}
+
+/// Whether a complex value has no sub-attribute except perhaps `primary`.
+fn is_bare(value: &Value, primary: Option<AttributeId>) -> bool {
+    value.as_object().is_some_and(|object| object.iter().all(|(id, _)| Some(id) == primary))
 }
 
 /// A hash of the sub-attributes of `shape`, or of a simple value; `None` if the value lacks a sub-attribute of

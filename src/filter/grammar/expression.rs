@@ -197,5 +197,5 @@ fn no_operator(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
 }
 
 fn is_word(input: Input<'_>, path: PathSpan, word: &str) -> bool {
-    input.state.text(path).eq_ignore_ascii_case(word)
+    path.within(input.state.source()).eq_ignore_ascii_case(word)
 }

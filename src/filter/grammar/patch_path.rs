@@ -13,42 +13,40 @@ use super::{
 };
 use crate::{
     filter::{Filter, FilterError, FilterErrorKind, nodes::PathSpan, tree::Subtree},
-    path::{AttributePath, PathErrorKind, PathRef},
+    path::{PathErrorKind, PathRef},
     quirks::Reading,
 };
 
 /// The parts of a PATCH path.
 #[derive(Debug)]
-pub(crate) struct PatchPathParts {
+pub(crate) struct PatchPathParts<'a> {
     /// The attribute. Includes the sub-attribute unless there is a condition.
-    pub(crate) path: AttributePath,
+    pub(crate) path: PathRef<'a>,
     /// The condition that selects values of the attribute, on the names of its sub-attributes.
     pub(crate) condition: Option<Filter>,
     /// The sub-attribute of the selected values.
-    pub(crate) sub_attribute: Option<Box<str>>,
+    pub(crate) sub_attribute: Option<&'a str>,
 }
 
 /// A bare comparison selects the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
 /// `emails.type eq "work"` is `emails[type eq "work"]`.
-pub(crate) fn parse_patch_path(
-    text: &str,
+pub(crate) fn parse_patch_path<'a>(
+    text: &'a str,
     Reading { limits, tolerance }: Reading<'_>,
-) -> Result<PatchPathParts, FilterError> {
+) -> Result<PatchPathParts<'a>, FilterError> {
     let state = State::new(text, limits.path_bytes, limits, tolerance)?;
     let (path, selection) = parse(&state, path)?;
-    let whole = PathRef::new(state.text(path), path.shape);
+    let whole = PathRef::new(path.within(text), path.shape);
     Ok(match selection {
-        Selection::All => PatchPathParts { path: whole.to_path(), condition: None, sub_attribute: None },
+        Selection::All => PatchPathParts { path: whole, condition: None, sub_attribute: None },
         Selection::Brackets { condition, sub_attribute } => PatchPathParts {
-            path: whole.to_path(),
-            sub_attribute: sub_attribute.map(|sub| state.text(sub).into()),
+            path: whole,
+            sub_attribute: sub_attribute.map(|sub| sub.within(text)),
             condition: Some(state.into_filter(condition)),
         },
-        Selection::Comparison(condition) => PatchPathParts {
-            path: whole.parent().to_path(),
-            condition: Some(state.into_filter(condition)),
-            sub_attribute: None,
-        },
+        Selection::Comparison(condition) => {
+            PatchPathParts { path: whole.parent(), condition: Some(state.into_filter(condition)), sub_attribute: None }
+        }
     })
 }
 
@@ -91,7 +89,7 @@ mod tests {
 
     const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
-    fn read(text: &str) -> Result<PatchPathParts, FilterError> {
+    fn read(text: &str) -> Result<PatchPathParts<'_>, FilterError> {
         parse_patch_path(text, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())))
     }
 
@@ -123,16 +121,17 @@ mod tests {
                 let text = format!("{prefix}{text}");
                 let parts = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
                 assert_eq!(parts.path.to_string(), format!("{prefix}{path}"), "{text}");
-                assert_eq!(parts.path, format!("{prefix}{path}").parse().unwrap(), "{text}");
+                assert_eq!(parts.path, PathRef::parse(&format!("{prefix}{path}")).unwrap(), "{text}");
                 assert_eq!(parts.condition.map(|condition| condition.to_string()).as_deref(), *condition, "{text}");
-                assert_eq!(parts.sub_attribute.as_deref(), *sub_attribute, "{text}");
+                assert_eq!(parts.sub_attribute, *sub_attribute, "{text}");
             }
         }
     }
 
     #[test]
     fn the_schema_is_found_before_a_value_path() {
-        let parts = read(&format!(r#"{USER}:emails[type eq "work"].value"#)).unwrap();
+        let text = format!(r#"{USER}:emails[type eq "work"].value"#);
+        let parts = read(&text).unwrap();
         assert_eq!(parts.path.schema(), Some(USER));
         assert_eq!(parts.path.attribute(), "emails");
     }

@@ -79,11 +79,6 @@ impl<'a> State<'a> {
         self.source
     }
 
-    pub(super) fn text(&self, path: PathSpan) -> &'a str {
-        let start = path.start as usize;
-        self.source.get(start..start + usize::from(path.shape.len)).unwrap_or_default()
-    }
-
     pub(super) fn push(&self, node: Node, height: u16) -> Subtree {
         push(&mut self.nodes.borrow_mut(), node, height)
     }
