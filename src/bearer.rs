@@ -132,11 +132,18 @@ impl std::str::FromStr for TokenDigest {
 #[non_exhaustive]
 pub struct InvalidDigest {}
 
-struct Hex<'a>(&'a [u8]);
+/// Bytes as hexadecimal digits.
+struct Hex<'a>(&'a [u8; 32]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Every request with a token writes a digest: to format each byte would cost more than to hash the token.
+        let mut digits = [0; 64];
+        let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 

@@ -46,12 +46,15 @@ pub(super) struct Reading {
 /// Forwards a request with its complete body, or refuses the request: 408 when the body takes too long, 413 when it
 /// is too long, 503 when there is no room for it.
 pub(super) async fn collect(State(reading): State<Reading>, request: Request, next: Next) -> Response {
+    let owner: Arc<str> =
+        request.extensions().get::<RequestContext>().map_or("", |context| context.tenant().as_str()).into();
+    if request.body().is_end_stream() {
+        return work(&reading, &owner, request, next).await;
+    }
     let limit = reading.provider.body_limit(request.uri().path());
     let declared = request.body().size_hint().lower();
     // The service refuses a body that declares too many bytes, without reading it.
-    let owner: Arc<str> =
-        request.extensions().get::<RequestContext>().map_or("", |context| context.tenant().as_str()).into();
-    if request.body().is_end_stream() || usize::try_from(declared).map_or(true, |declared| declared > limit) {
+    if usize::try_from(declared).map_or(true, |declared| declared > limit) {
         return work(&reading, &owner, request, next).await;
     }
     let lost = Arc::new(Notify::new());

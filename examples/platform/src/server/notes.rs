@@ -185,7 +185,7 @@ pub(super) async fn note(
     let (resource_type, named) = notes.target(&path);
     let located = response.headers().get(header::LOCATION).and_then(|url| url.to_str().ok());
     let made = located.filter(|_| status == 201).and_then(|url| url.rsplit('/').next());
-    let claim = serde_json::from_slice::<Claim>(&bytes).ok().filter(|_| !status.is_success());
+    let claim = if status.is_success() { None } else { serde_json::from_slice::<Claim>(&bytes).ok() };
     let quirks: Vec<&str> =
         outcome.map(|outcome| outcome.quirks.iter().map(scim_core::quirks::Quirk::name).collect()).unwrap_or_default();
     // PostgreSQL cannot store NUL.
