@@ -230,7 +230,7 @@ impl<'a> Query<'a> {
             let index = Index { tenant, number, table };
             let candidates = self.scan.filter.iter().filter_map(|condition| index.candidates(condition));
             let is_inside = |id: &&Id| std::ops::RangeBounds::<str>::contains(&bounds, &***id);
-            let row = |id: &Id| table.rows.get(&**id);
+            let row = |id: &Id| table.row(id);
             match candidates.min_by_key(Candidates::len) {
                 None => self.first(most, table.rows.range::<str, _>(bounds).map(|(_, row)| row)),
                 Some(Candidates::Having(owners)) => {

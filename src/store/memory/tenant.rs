@@ -215,10 +215,15 @@ impl Table {
         Self { resource_type, rows: BTreeMap::new(), keys }
     }
 
+    /// The row with this id. Finds it by the first bytes of the id, which a search with a text cannot use.
+    pub(super) fn row(&self, id: &Id) -> Option<&Arc<Row>> {
+        self.rows.get(&TreeId::from(Arc::clone(id)))
+    }
+
     /// Whether a resource other than `id` has the unique key.
     pub(super) fn is_taken(&self, key: &UniqueKey, id: &Id) -> bool {
         // With the keys of the core a value has one owner at most.
-        let claims = |owner: &Id| self.rows.get(&**owner).is_some_and(|row| row.head.claims.includes(key));
+        let claims = |owner: &Id| self.row(owner).is_some_and(|row| row.head.claims.includes(key));
         let mut having = self.keys.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
         having.any(|owner| owner != id && claims(owner))
             || self.keys.owner_beside_index(key).is_some_and(|owner| owner != id)

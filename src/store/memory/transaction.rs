@@ -87,7 +87,7 @@ impl<'a> Transaction<'a> {
         let table = self.tenant.need_table(change.resource_type(), self.indexed);
         // An id is found by its hash much faster than in the tree of the rows, where most new ids would be searched in vain.
         let known = self.tenant.locate(change.id());
-        let row = known.and_then(|(id, _)| self.tenant.row(table, id));
+        let row = known.and_then(|(id, _)| self.tenant.table(table)?.row(id));
         let current = row.map(|row| &row.head.version);
         if current.is_none() && change.expect().is_none() && known.is_some() {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });

@@ -17,8 +17,11 @@ pub(super) struct TreeId {
 
 impl From<Id> for TreeId {
     fn from(id: Id) -> Self {
-        let mut start = [0; 8];
-        start.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
+        let start = id.as_bytes().first_chunk().copied().unwrap_or_else(|| {
+            let mut start = [0; 8];
+            start.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
+            start
+        });
         Self { start: u64::from_be_bytes(start), id }
     }
 }
