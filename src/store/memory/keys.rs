@@ -13,6 +13,7 @@ use crate::{
     value::Text,
 };
 
+/// The keys of all resources of one type.
 #[derive(Debug)]
 pub(super) struct Keys {
     /// The values of the indexed attributes, as the fold that filters compare.
@@ -97,14 +98,15 @@ impl Keys {
 
     /// Replaces the keys of the resource with `id`. A key that stays is not touched.
     pub(super) fn replace(&mut self, id: &Id, before: Keyed<'_>, after: Option<Keyed<'_>>) {
-        let (old, new) = (Some(before.0), after.map(|(resource, _)| resource));
+        let states = [Some(before), after];
         let has_changed = |attribute: &AttributeId| {
             let top = before.0.resource_type().top_level(*attribute);
-            let [old, new] = [old, new].map(|resource| resource.and_then(|resource| resource.root().get(top)));
+            let [old, new] = states.map(|state| state.and_then(|(resource, _)| resource.root().get(top)));
             old != new
         };
         let changed = || self.indexed.iter().copied().filter(has_changed);
-        let [old, new] = [old, new].map(|it| it.map(|it| it.keys_of_all(changed())).unwrap_or_default());
+        let keys = |(resource, _): Keyed<'_>| resource.keys_of_all(changed());
+        let [old, new] = states.map(|state| state.map(keys).unwrap_or_default());
         for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
             self.index.remove(key, id);
         }
@@ -112,7 +114,7 @@ impl Keys {
         for key in new.into_iter().filter(|key| old.binary_search(key).is_err()) {
             self.index.insert(key, id);
         }
-        let [old, new] = [Some(before), after].map(|keyed| keyed.map_or(&[][..], |(_, claims)| claims.listed()));
+        let [old, new] = states.map(|state| state.map_or(&[][..], |(_, claims)| claims.listed()));
         if old != new || !is_same {
             for key in old {
                 self.unique.remove(key);
