@@ -138,6 +138,19 @@ impl Resource {
         self.root.extend([(AttributeId::ID, Value::String(id)), (AttributeId::META, Value::Complex(meta))]);
     }
 
+    /// Removes the values that [`set_identity`](Self::set_identity) sets.
+    pub(crate) fn remove_identity(&mut self) {
+        self.root.retain(|attribute, value| match (attribute, value) {
+            (AttributeId::ID, _) => false,
+            (AttributeId::META, Value::Complex(meta)) => {
+                let times = [AttributeId::META_CREATED, AttributeId::META_LAST_MODIFIED];
+                meta.retain(|attribute, _| !times.contains(&attribute));
+                !meta.is_empty()
+            }
+            _ => true,
+        });
+    }
+
     /// Sets `meta.lastModified`, and `meta.created` unless `created` is `None`.
     pub(crate) fn set_times(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) {
         let created = created.map(|created| (AttributeId::META_CREATED, Value::DateTime(created)));

@@ -78,6 +78,16 @@ impl Condition {
         }
     }
 
+    /// Returns the first of the [`Condition::attributes`] for which `test` holds.
+    pub(crate) fn find(&self, test: impl Fn(AttributeId) -> bool) -> Option<AttributeId> {
+        let mut found = None;
+        self.uses(&mut |attribute| {
+            found = test(attribute).then_some(attribute);
+            found.is_some()
+        });
+        found
+    }
+
     /// Returns whether `test` holds for one of the [`Condition::attributes`]. The later attributes are not tested.
     pub(crate) fn uses(&self, test: &mut dyn FnMut(AttributeId) -> bool) -> bool {
         match self {

@@ -20,7 +20,7 @@ pub(super) struct PathSpan {
 }
 
 impl PathSpan {
-    /// The path in the filter's text.
+    /// The path, which is a part of `text`. `text` is the text from which the parser made this span.
     pub(super) fn within(self, text: &str) -> &str {
         let start = self.start as usize;
         text.get(start..start + usize::from(self.shape.len)).unwrap_or_default()

@@ -94,7 +94,7 @@ where
         response.headers_mut().insert(::http::header::WWW_AUTHENTICATE, challenge);
         return response;
     };
-    // A request without a body, such as each GET, needs no limit.
+    // A request without a body, such as most GETs, needs no look-up of the limit.
     let limit = if body.is_end_stream() { 0 } else { provider.body_limit(parts.uri.path()) };
     // Refuse by the declared length, before reading.
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);

@@ -198,15 +198,8 @@ impl Elements {
         let compile = |filter: &Filter| filter.compile_element(resource_type, self.list, tolerance);
         let condition =
             self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))?;
-        let mut name = None;
-        let mut find_name = |attribute| {
-            name = resource_type.is_reference_name(attribute).then_some(attribute);
-            name.is_some()
-        };
-        if let Some(condition) = &condition {
-            condition.uses(&mut find_name);
-        }
-        match name {
+        let is_name = |attribute| resource_type.is_reference_name(attribute);
+        match condition.as_ref().and_then(|condition| condition.find(is_name)) {
             // A condition on a value that is not stored would match nothing, without notice to the client.
             Some(name) => Err(PatchError::new(
                 PatchErrorKind::InvalidFilter,

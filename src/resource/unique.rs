@@ -48,7 +48,7 @@ impl Resource {
     }
 
     /// Whether `keys` are the [unique keys](Self::unique_keys) of the resource, in any order. `false` if there are more than
-    /// eight: each value is compared with each key.
+    /// eight keys, since each value is compared with each key.
     pub(crate) fn has_unique_keys(&self, keys: &[UniqueKey]) -> bool {
         const MOST: usize = 8;
         let mut found = [false; MOST];
@@ -57,10 +57,13 @@ impl Resource {
             let place = Place::new(&self.resource_type, AttributeId::ROOT, *attribute);
             let exact = self.resource_type.compares_exactly(*attribute);
             each_value(&self.root, place.route(), &mut |value| {
-                let is_key = |key: &UniqueKey| key.attribute == *attribute && is_key(value, exact, &key.folded);
-                match keys.iter().take(MOST).zip(&mut found).find(|(key, _)| is_key(key)) {
+                if !has_each {
+                    return;
+                }
+                let is_of_value = |key: &UniqueKey| key.attribute == *attribute && is_key(value, exact, &key.folded);
+                match keys.iter().zip(&mut found).find(|(key, _)| is_of_value(key)) {
                     Some((_, found)) => *found = true,
-                    None => has_each &= !has_key(value),
+                    None => has_each = !has_key(value),
                 }
             });
         }
@@ -198,4 +201,35 @@ fn key_of_integer(number: i64) -> Text {
 
 fn key_of_time(time: &DateTime<Utc>) -> Text {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::value::Decimal;
+
+    fn values() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            "[aAbBéÉ]{0,3}".prop_map(|text| Value::String(text.as_str().into())),
+            (-2..3_i64).prop_map(Value::Integer),
+            prop::sample::select(vec!["1.0", "1", "1e0", "0.5"])
+                .prop_map(|text| Value::Decimal(Decimal::parse(text).expect("a number"))),
+            (0..3_i64).prop_map(|second| Value::DateTime(DateTime::from_timestamp(second, 0).expect("a time"))),
+            any::<bool>().prop_map(Value::Boolean),
+        ]
+    }
+
+    proptest! {
+        /// The comparison with a key agrees with the key, which decides whether a value is taken.
+        #[test]
+        fn a_value_has_the_key_that_it_is_compared_with(value in values(), other in values(), exact: bool) {
+            let own = key(&value, exact);
+            prop_assert_eq!(has_key(&value), own.is_some());
+            for folded in own.iter().cloned().chain(key(&other, exact)).chain([Text::from("A"), Text::EMPTY]) {
+                prop_assert_eq!(is_key(&value, exact, &folded), own.as_ref() == Some(&folded), "{:?}", folded);
+            }
+        }
+    }
 }

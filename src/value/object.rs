@@ -124,7 +124,7 @@ impl PartialEq for Object {
 }
 
 impl Extend<(AttributeId, Value)> for Object {
-    /// [Inserts](Self::insert) each member. The other members move once at most.
+    /// [Inserts](Self::insert) each member. If all members are new, the other members move once.
     fn extend<I: IntoIterator<Item = (AttributeId, Value)>>(&mut self, more: I) {
         let more = more.into_iter();
         let mut members = mem::take(&mut self.members).into_vec();

@@ -19,7 +19,7 @@ use crate::{
 /// The ids in an answer of resources of one type, each id once, whatever the number of references with the id.
 #[derive(Default)]
 struct Ids<'a> {
-    /// The only id, or the first of them. Most answers refer to one resource, such as a manager, or to many.
+    /// The only id, or the first of several ids. Most answers refer to one resource, such as a manager, or to many.
     first: Option<&'a str>,
     /// All ids, if there are several.
     several: Vec<&'a str>,
@@ -28,7 +28,7 @@ struct Ids<'a> {
 }
 
 impl<'a> Ids<'a> {
-    /// The number of ids from which on they are found by their hash.
+    /// The largest number of ids that [`Self::index_of`] compares one by one.
     const MANY: usize = 16;
 
     fn as_slice(&self) -> &[&'a str] {
@@ -154,13 +154,8 @@ impl<S: Store> ServiceProvider<S> {
         resource_type: &ResourceType,
         conditions: &[Condition],
     ) -> Result<(), Error> {
-        let mut name = None;
-        let mut is_name = |attribute| {
-            name = self.name_among(resource_type, [attribute]);
-            name.is_some()
-        };
-        conditions.iter().any(|condition| condition.uses(&mut is_name));
-        match name {
+        let is_name = |attribute| self.name_among(resource_type, [attribute]).is_some();
+        match conditions.iter().find_map(|condition| condition.find(is_name)).map(|name| resource_type.path(name)) {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidFilter,
                 format!(

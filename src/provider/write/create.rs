@@ -76,7 +76,9 @@ impl<S: Store> ServiceProvider<S> {
                 // not matter.
                 Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
                     attempts.again(context, Failed::LostRace)?;
-                    prepared = Prepared { resource: (*created).clone(), given: Vec::new() };
+                    let mut resource = (*created).clone();
+                    resource.remove_identity();
+                    prepared = Prepared { resource, given: Vec::new() };
                 }
                 Err(error) => return Err(refused(&call.permit.resource_type, error)),
             }

@@ -1,6 +1,6 @@
 //! The keys of the resources of one type: the values by which requests find resources, and the values that are unique.
 //!
-//! This file knows no row. `tenant` tells it each change of a resource.
+//! This file knows no row. `tenant` tells this file each change of a resource.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,9 +27,10 @@ pub(super) struct Keys {
 /// The unique keys that a resource has.
 #[derive(Clone, Debug)]
 pub(super) enum Claims {
-    /// The keys of its values, all of which are in the index.
+    /// The keys of its values of unique attributes, all of which are in the index.
     Values,
-    /// Other keys: a host may make its own, so a resource need not claim each unique value that it has.
+    /// The keys themselves: a host may make its own keys, [`Resource::has_unique_keys`] compares few keys, and the index has
+    /// no values of lists of references.
     Listed(Box<[UniqueKey]>),
 }
 
@@ -41,10 +42,11 @@ impl Claims {
         if are_values { Self::Values } else { Self::Listed(keys.into()) }
     }
 
-    /// Whether the resource claims a key of one of its values.
-    pub(super) fn includes(&self, key: &UniqueKey) -> bool {
+    /// Whether a resource of this type, which has a value with this key, claims the key.
+    pub(super) fn includes(&self, resource_type: &ResourceType, key: &UniqueKey) -> bool {
         match self {
-            Self::Values => true,
+            // The index has values of other attributes as well.
+            Self::Values => resource_type.unique_attributes().contains(&key.attribute),
             Self::Listed(keys) => keys.contains(key),
         }
     }
@@ -90,7 +92,7 @@ impl Keys {
         self.unique.get(key)
     }
 
-    /// Adds the keys of a new resource, none of which is there yet.
+    /// Adds the keys of a new resource. The index has none of these keys of the resource yet.
     pub(super) fn add(&mut self, id: &Id, (resource, claims): Keyed<'_>) {
         resource.each_key(self.indexed.iter().copied(), &mut |key| self.index.insert(key, id));
         self.claim(id, claims.listed());

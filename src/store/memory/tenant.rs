@@ -223,7 +223,7 @@ impl Table {
     /// Whether a resource other than `id` has the unique key.
     pub(super) fn is_taken(&self, key: &UniqueKey, id: &Id) -> bool {
         // With the keys of the core a value has one owner at most.
-        let claims = |owner: &Id| self.row(owner).is_some_and(|row| row.head.claims.includes(key));
+        let claims = |owner: &Id| self.row(owner).is_some_and(|row| row.head.claims.includes(&self.resource_type, key));
         let mut having = self.keys.having(key.attribute, &key.folded).into_iter().flat_map(Owners::iter);
         having.any(|owner| owner != id && claims(owner))
             || self.keys.owner_beside_index(key).is_some_and(|owner| owner != id)

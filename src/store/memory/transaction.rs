@@ -85,7 +85,7 @@ impl<'a> Transaction<'a> {
 
     pub(super) fn apply(&mut self, change: &Change) -> Result<ChangeOutcome, StoreError> {
         let table = self.tenant.need_table(change.resource_type(), self.indexed);
-        // An id is found by its hash much faster than in the tree of the rows, where most new ids would be searched in vain.
+        // A look-up by hash is much faster than a search in the tree of the rows, which has no row for most new ids.
         let known = self.tenant.locate(change.id());
         let row = known.and_then(|(id, _)| self.tenant.table(table)?.row(id));
         let current = row.map(|row| &row.head.version);

@@ -5,9 +5,9 @@ use std::borrow::Borrow;
 use super::index::Id;
 
 /// An id with its first bytes beside it. A search in a tree compares an id with a dozen others, each of which is elsewhere
-/// in memory; the first bytes mostly decide where the tree stands.
+/// in memory. The first bytes, which are in the tree itself, decide most comparisons of two `TreeId`s.
 ///
-/// The order is the order of the ids as text, so a tree can be searched with a text as well.
+/// The order is the order of the ids as text, so a tree can be searched with a text as well. Such a search reads the ids.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TreeId {
     /// The first eight bytes as a number. The bytes behind a shorter id are 0.

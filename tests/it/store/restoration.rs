@@ -171,7 +171,11 @@ impl Store for Answering {
     }
 
     async fn id_of_new(&self, _: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
-        assert!(resource.get("userName").is_some() && resource.get("active").is_some(), "it is complete");
+        let has = |path: &str| resource.get(path).is_some();
+        assert!(
+            has("userName") && has("active") && !has("id") && !has("meta"),
+            "it is complete but for its id and `meta`"
+        );
         (self.answer)(self.asked.fetch_add(1, Ordering::Relaxed))
     }
 }

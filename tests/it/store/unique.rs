@@ -106,50 +106,61 @@ fn the_keys_of_an_entry_decide_and_not_its_values() {
     assert_eq!(ids, ["u2", "u3", "u5"]);
 }
 
-/// A type whose resources have many codes, none of which occurs twice, and a number that makes each write a change.
+/// A type whose resources have many codes, none of which occurs twice, a name that is indexed and may occur twice, and a
+/// number that makes each write a change.
 fn coded() -> Arc<ResourceType> {
     let codes = Attribute::new("codes", AttributeType::String).multi_valued().with_uniqueness(Uniqueness::Server);
-    let number = Attribute::new("number", AttributeType::Integer);
-    let schema = Schema::new("urn:example:Coded", "Coded").with_attribute(codes).with_attribute(number);
+    let schema = Schema::new("urn:example:Coded", "Coded")
+        .with_attribute(codes)
+        .with_attribute(Attribute::new("displayName", AttributeType::String))
+        .with_attribute(Attribute::new("number", AttributeType::Integer));
     Arc::new(ResourceType::builder("Coded", "Coded", schema).build().unwrap())
 }
 
-/// The keys of a write: those of the core, or others.
+/// The keys of a write.
 #[derive(Clone, Debug)]
 enum Keys {
+    /// The keys of the core.
     OfValues,
     WithoutFirst,
-    Listed(Vec<String>),
+    /// Keys of a host: of `displayName` or of `codes`.
+    Listed(Vec<(bool, String)>),
 }
 
 fn keys() -> impl Strategy<Value = Keys> {
-    let listed = proptest::collection::vec("[abAÉé]{1,2}", 0..4).prop_map(Keys::Listed);
+    let listed = proptest::collection::vec((any::<bool>(), "[abAÉé]{1,2}"), 0..4).prop_map(Keys::Listed);
     prop_oneof![3 => Just(Keys::OfValues), 1 => Just(Keys::WithoutFirst), 2 => listed]
+}
+
+fn write() -> impl Strategy<Value = (usize, Vec<String>, String, Keys)> {
+    (0..4_usize, proptest::collection::vec("[abAÉé]{1,2}", 0..12), "[abAÉé]{1,2}", keys())
 }
 
 proptest! {
     /// A write is accepted if no other resource has one of its keys, whatever values the resources have. A resource has the
     /// keys of its last accepted write.
     #[test]
-    fn a_key_belongs_to_the_resource_whose_last_write_had_it(
-        writes in proptest::collection::vec((0..4_usize, proptest::collection::vec("[abAÉé]{1,2}", 0..12), keys()), 1..40),
-    ) {
+    fn a_key_belongs_to_the_resource_whose_last_write_had_it(writes in proptest::collection::vec(write(), 1..40)) {
         let (store, coded) = (MemoryStore::new(), coded());
-        let codes = coded.child(AttributeId::ROOT, "codes").unwrap();
+        let [codes, name] = ["codes", "displayName"].map(|name| coded.child(AttributeId::ROOT, name).unwrap());
         let mut owned: BTreeMap<usize, BTreeSet<UniqueKey>> = BTreeMap::new();
-        for (number, (index, values, keys)) in writes.into_iter().enumerate() {
+        for (number, (index, values, named, keys)) in writes.into_iter().enumerate() {
             let id = format!("c{index}");
             if values.is_empty() {
                 prop_assert_eq!(is_accepted(&store, delete(&coded, &id)), owned.remove(&index).is_some());
                 continue;
             }
-            let mut entry = Entry::new(sample(&coded, json!({"id": id, "codes": values, "number": number})));
+            let document = json!({"id": id, "codes": values, "displayName": named, "number": number});
+            let mut entry = Entry::new(sample(&coded, document));
             match keys {
                 Keys::OfValues => {}
                 Keys::WithoutFirst => drop(entry.unique.remove(0)),
-                Keys::Listed(texts) => {
-                    let key = |text: &String| UniqueKey { attribute: codes, folded: text.as_str().into() };
-                    entry.unique = texts.iter().map(key).collect();
+                Keys::Listed(listed) => {
+                    let key = |(of_name, text): &(bool, String)| UniqueKey {
+                        attribute: if *of_name { name } else { codes },
+                        folded: text.as_str().into(),
+                    };
+                    entry.unique = listed.iter().map(key).collect();
                 }
             }
             let wanted: BTreeSet<UniqueKey> = entry.unique.iter().cloned().collect();

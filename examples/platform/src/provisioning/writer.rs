@@ -10,7 +10,7 @@ use std::{
 
 use chrono::Utc;
 use scim_core::{
-    sql::Statement,
+    sql::{Dialect, Statement},
     store::{CommitError, StoreError},
 };
 use tokio::{
@@ -27,9 +27,13 @@ use crate::{
 /// The maximum number of waiting entries. Beyond it, entries are lost rather than requests delayed.
 const WAITING: usize = 10_000;
 
-/// The maximum number of entries in one transaction. SQLite writes them in about 15 ms, in which other writes wait. A
-/// smaller batch costs more for each entry, since each transaction writes most pages of the indexes.
-const BATCH: usize = 1_000;
+/// The maximum number of entries in one transaction of SQLite, which writes them in about 15 ms. Other writes wait for this
+/// time. A smaller batch costs more for each entry, since each transaction writes most pages of the indexes.
+const BATCH_IN_PROCESS: usize = 1_000;
+
+/// The maximum number of entries in one transaction of PostgreSQL, where each entry takes several round trips. A second
+/// instance waits for the row of the organization in this time, and gives up after a second.
+const BATCH_OVER_NETWORK: usize = 200;
 
 /// The maximum time for which an entry waits for others.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -76,11 +80,12 @@ pub fn start(database: Database) -> (Writer, tokio::task::JoinHandle<()>) {
 }
 
 async fn run(database: Database, mut receiver: Receiver<Entry>) {
+    let most = if database.dialect() == Dialect::Sqlite { BATCH_IN_PROCESS } else { BATCH_OVER_NETWORK };
     let mut purge = Instant::now();
     while let Some(first) = receiver.recv().await {
         let end = Instant::now() + PATIENCE;
         let mut batch = vec![first];
-        while batch.len() < BATCH {
+        while batch.len() < most {
             match timeout_at(end, receiver.recv()).await {
                 Ok(Some(entry)) => batch.push(entry),
                 _ => break,
