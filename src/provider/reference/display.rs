@@ -29,7 +29,7 @@ struct Ids<'a> {
 
 impl<'a> Ids<'a> {
     /// The largest number of ids that [`Self::index_of`] compares one by one.
-    const MANY: usize = 16;
+    const FEW: usize = 16;
 
     fn as_slice(&self) -> &[&'a str] {
         if self.several.is_empty() { self.first.as_slice() } else { &self.several }
@@ -58,7 +58,7 @@ impl<'a> Ids<'a> {
         self.several.push(id);
         if !self.known.is_empty() {
             self.known.insert(id, self.several.len() - 1);
-        } else if self.several.len() > Self::MANY {
+        } else if self.several.len() > Self::FEW {
             self.known = self.several.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         }
     }
