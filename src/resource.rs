@@ -129,12 +129,7 @@ impl Resource {
 
     /// Sets the id, `meta.created` and `meta.lastModified` of a new resource.
     pub(crate) fn set_identity(&mut self, id: Text, created: DateTime<Utc>) {
-        let mut meta = match self.root.get_mut(AttributeId::META) {
-            Some(Value::Complex(meta)) => mem::take(meta),
-            _ => Object::new(),
-        };
-        let times = [AttributeId::META_CREATED, AttributeId::META_LAST_MODIFIED];
-        meta.extend(times.map(|time| (time, Value::DateTime(created))));
+        let meta = self.take_meta_with(Some(created), created);
         self.root.extend([(AttributeId::ID, Value::String(id)), (AttributeId::META, Value::Complex(meta))]);
     }
 
@@ -153,15 +148,19 @@ impl Resource {
 
     /// Sets `meta.lastModified`, and `meta.created` unless `created` is `None`.
     pub(crate) fn set_times(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) {
+        let meta = self.take_meta_with(created, modified);
+        self.root.insert(AttributeId::META, Value::Complex(meta));
+    }
+
+    /// Takes `meta` out of the resource, with these times. The caller puts it back.
+    fn take_meta_with(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) -> Object {
+        let mut meta = match self.root.get_mut(AttributeId::META) {
+            Some(Value::Complex(meta)) => mem::take(meta),
+            _ => Object::new(),
+        };
         let created = created.map(|created| (AttributeId::META_CREATED, Value::DateTime(created)));
-        let times = created.into_iter().chain([(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified))]);
-        if let Some(Value::Complex(meta)) = self.root.get_mut(AttributeId::META) {
-            for (attribute, time) in times {
-                meta.insert(attribute, time);
-            }
-        } else {
-            self.root.insert(AttributeId::META, Value::Complex(times.collect()));
-        }
+        meta.extend(created.into_iter().chain([(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified))]));
+        meta
     }
 
     /// The value of a singular attribute, or the list of a multi-valued attribute. `None` for a sub-attribute of a

@@ -124,16 +124,21 @@ impl PartialEq for Object {
 }
 
 impl Extend<(AttributeId, Value)> for Object {
-    /// [Inserts](Self::insert) each member. If all members are new, the other members move once.
+    /// [Inserts](Self::insert) each member. The first new member makes room for all members that `more` announces.
     fn extend<I: IntoIterator<Item = (AttributeId, Value)>>(&mut self, more: I) {
-        let more = more.into_iter();
+        let mut more = more.into_iter();
         let mut members = mem::take(&mut self.members).into_vec();
-        members.reserve_exact(more.size_hint().0);
-        for (attribute, value) in more {
-            match members.iter_mut().find(|(id, _)| *id == attribute) {
-                Some((_, existing)) => *existing = value,
-                None => members.push((attribute, value)),
+        let mut has_room = false;
+        while let Some((attribute, value)) = more.next() {
+            if let Some((_, existing)) = members.iter_mut().find(|(id, _)| *id == attribute) {
+                *existing = value;
+                continue;
             }
+            if !has_room {
+                members.reserve_exact(more.size_hint().0.saturating_add(1));
+                has_room = true;
+            }
+            members.push((attribute, value));
         }
         self.members = members.into();
     }

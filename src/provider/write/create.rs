@@ -86,8 +86,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Does the part of a creation that needs no id: lets the policies set values, assigns the defaults, and checks the
-    /// references. `own` contains the resources that the same request creates; references may point
-    /// to them.
+    /// references. `own` contains the resources that the same request creates; references may point to these resources.
     pub(in crate::provider) async fn prepare_create(
         &self,
         call: &mut Call<'_>,
