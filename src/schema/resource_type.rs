@@ -170,6 +170,12 @@ impl ResourceType {
         self.reference_lists.contains(&id)
     }
 
+    /// The list of references that `attribute` is or belongs to.
+    pub(crate) fn reference_list_of(&self, attribute: AttributeId) -> Option<AttributeId> {
+        let top = self.top_level(attribute);
+        self.is_reference_list(top).then_some(top)
+    }
+
     /// The attributes with a default, at the top level and in extensions.
     pub(crate) fn defaults(&self) -> &[AttributeId] {
         &self.defaults

@@ -352,7 +352,7 @@ fn named(resource_type: &ResourceType, paths: &[Box<str>]) -> Result<Vec<Attribu
 
 /// Refuses an attribute in a list of references: the core changes such a list without reading it.
 fn check_list(resource_type: &ResourceType, attribute: AttributeId) -> Result<(), String> {
-    if resource_type.is_reference_list(resource_type.top_level(attribute)) {
+    if resource_type.reference_list_of(attribute).is_some() {
         return Err(format!("`{}` is in a list of references", resource_type.path(attribute)));
     }
     Ok(())

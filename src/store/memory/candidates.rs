@@ -2,7 +2,7 @@
 
 use super::{
     index::{Id, Owners},
-    tenant::{Table, Tenant, reference_list},
+    tenant::{Table, Tenant},
 };
 use crate::{
     filter::{Comparison, Condition},
@@ -75,7 +75,7 @@ impl<'a> Index<'a> {
         if table.keys.is_indexed(attribute) {
             return Some(Candidates::Having(table.keys.having(attribute, &key)));
         }
-        let list = reference_list(resource_type, attribute)?;
+        let list = resource_type.reference_list_of(attribute)?;
         (resource_type.value_of(list) == Some(attribute)).then(|| {
             let holdings = tenant.holdings(&key).filter(|it| it.table == number && it.list == list);
             Candidates::Listed(holdings.map(|holding| &holding.referrer).collect())

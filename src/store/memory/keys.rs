@@ -142,5 +142,5 @@ impl Keys {
 fn has_index(resource_type: &ResourceType, attribute: AttributeId) -> bool {
     let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
     !without_key.contains(&resource_type.attribute(attribute).data_type())
-        && !resource_type.is_reference_list(resource_type.top_level(attribute))
+        && resource_type.reference_list_of(attribute).is_none()
 }

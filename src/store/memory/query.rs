@@ -13,7 +13,7 @@ use super::{
     candidates::{Candidates, Index},
     index::{Id, Owners},
     sorting::sorted_window,
-    tenant::{Row, Table, Tenant, reference_list},
+    tenant::{Row, Table, Tenant},
 };
 use crate::{
     filter::{Comparand, Condition, Operator, Spending},
@@ -67,7 +67,7 @@ const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
 impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
-        let mut is_in_list = |attribute| reference_list(scan.resource_type, attribute).is_some();
+        let mut is_in_list = |attribute| scan.resource_type.reference_list_of(attribute).is_some();
         let filters_lists = scan.filter.iter().any(|condition| condition.uses(&mut is_in_list));
         Self { tenant, context, scan, filters_lists }
     }
@@ -170,7 +170,7 @@ impl<'a> Query<'a> {
     }
 
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
-        let whole = reference_list(self.scan.resource_type, sort.attribute()).is_some();
+        let whole = self.scan.resource_type.reference_list_of(sort.attribute()).is_some();
         let with_lead = |row: Arc<Row>| (sort.lead(row.resource(whole).root()), row);
         let mut found = if whole {
             self.with_lists(self.all_matching(|row| row).await?, with_lead).await?
@@ -339,7 +339,7 @@ impl<'a> Query<'a> {
             Condition::Compare(comparison) => comparison.attribute(),
             Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
         };
-        let Some(list) = reference_list(self.scan.resource_type, attribute) else {
+        let Some(list) = self.scan.resource_type.reference_list_of(attribute) else {
             return condition.matches_spending(row.head.resource.root(), spending);
         };
         let Some(values) = row.list(list) else { return false };

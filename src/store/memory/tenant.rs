@@ -311,9 +311,3 @@ impl Row {
         resource
     }
 }
-
-/// The list of references that `attribute` is or belongs to.
-pub(super) fn reference_list(resource_type: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
-    let top = resource_type.top_level(attribute);
-    resource_type.is_reference_list(top).then_some(top)
-}
