@@ -17,11 +17,8 @@ pub(super) struct TreeId {
 
 impl From<Id> for TreeId {
     fn from(id: Id) -> Self {
-        let start = id.as_bytes().first_chunk().copied().unwrap_or_else(|| {
-            let mut start = [0; 8];
-            start.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
-            start
-        });
+        let mut start = [0; 8];
+        start.iter_mut().zip(id.bytes()).for_each(|(place, byte)| *place = byte);
         Self { start: u64::from_be_bytes(start), id }
     }
 }
