@@ -209,7 +209,7 @@ struct Shown<'a> {
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        for (attribute, value) in self.object.iter() {
+        for (attribute, value) in self.object {
             // `format_args!` leaves out the quotation marks of a text.
             map.key(&format_args!("{}", self.resource_type.attribute(attribute).name()));
             if self.resource_type.is_sensitive(attribute) {

@@ -17,6 +17,7 @@ mod references;
 mod registry;
 mod resource_type;
 mod rules;
+mod shipped;
 mod standard;
 mod table;
 

@@ -10,7 +10,12 @@ mod object;
 mod text;
 
 pub(crate) use self::date_time::{parse_date_time, read_date_time, read_date_time_literal};
-pub use self::{list::List, number::Decimal, object::Object, text::Text};
+pub use self::{
+    list::List,
+    number::Decimal,
+    object::{Members, Object},
+    text::Text,
+};
 
 use chrono::{DateTime, Utc};
 

@@ -138,7 +138,8 @@ impl Event {
     /// # Ok::<(), scim_core::event::EventError>(())
     /// ```
     pub fn from_json(registry: &Registry, json: &[u8]) -> Result<Self, EventError> {
-        let row: Row<'_> = serde_json::from_slice(json).map_err(|error| EventError::new("an event", error))?;
+        let json = str::from_utf8(json).map_err(|error| EventError::new("an event", error))?;
+        let row: Row<'_> = serde_json::from_str(json).map_err(|error| EventError::new("an event", error))?;
         let missing = |what: &str| EventError::new(what, "there is none");
         let resource_type =
             registry.resource_type(&row.resource_type).ok_or_else(|| missing("a registered resource type"))?;
@@ -218,7 +219,7 @@ fn list_of(resource_type: &ResourceType, name: String) -> Result<AttributeId, Ev
 
 /// JSON that was just written, for use inside other JSON.
 fn raw(json: &[u8]) -> Option<&RawValue> {
-    serde_json::from_slice(json).ok()
+    serde_json::from_str(str::from_utf8(json).ok()?).ok()
 }
 
 /// The error of [`Event::from_json`]: the JSON is not an event, or the registry does not know its resource type or its

@@ -1,10 +1,10 @@
 //! Events as the claims of security event tokens (RFC 9967, RFC 8417). This module makes the claims; the host signs
 //! and delivers the token.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Event, StateChange};
@@ -119,7 +119,8 @@ pub struct SecurityEvent {
     uri: Box<str>,
     external_id: Option<Box<str>>,
     transaction: Option<Box<str>>,
-    events: BTreeMap<EventUri, Box<RawValue>>,
+    /// Each URI once.
+    events: Vec<(EventUri, Box<RawValue>)>,
 }
 
 /// The claims of a token that the host chooses (RFC 8417 §2.2).
@@ -176,7 +177,7 @@ impl SecurityEvent {
     }
 
     fn feed(resource_type: &ResourceType, id: &str, uri: EventUri) -> Self {
-        let events = BTreeMap::from([(uri, Payload::default().json())]);
+        let events = vec![(uri, Payload::default().json())];
         Self { uri: url("", resource_type, id).into(), external_id: None, transaction: None, events }
     }
 
@@ -205,13 +206,13 @@ impl SecurityEvent {
     /// assert!(added.only(&[EventUri::Deactivate]).is_none());
     /// ```
     pub fn only(mut self, requested: &[EventUri]) -> Option<Self> {
-        self.events.retain(|uri, _| requested.contains(uri));
+        self.events.retain(|(uri, _)| requested.contains(uri));
         (!self.events.is_empty()).then_some(self)
     }
 
     /// The URIs of the reported events.
     pub fn uris(&self) -> impl Iterator<Item = EventUri> {
-        self.events.keys().copied()
+        self.events.iter().map(|(uri, _)| *uri)
     }
 
     /// The claims of a token, as JSON that is ready to be signed (RFC 8417 §2).
@@ -223,7 +224,7 @@ impl SecurityEvent {
             aud: issuance.audience,
             txn: self.transaction.as_deref(),
             sub_id: Subject { format: "scim", uri: &self.uri, external_id: self.external_id.as_deref() },
-            events: self.events.iter().map(|(uri, payload)| (uri.as_str(), &**payload)).collect(),
+            events: Payloads(&self.events),
         };
         // Cannot fail: the claims have only strings, a number, and JSON under string keys.
         serde_json::to_vec(&claims).unwrap_or_default()
@@ -231,7 +232,10 @@ impl SecurityEvent {
 
     fn of(event: &Event, registry: Option<&Registry>) -> Self {
         let version = event.version().map(Version::etag);
-        let mut events = BTreeMap::new();
+        let handover = event.handover().map(|handover| match handover {
+            Handover::Adopted => EventUri::FeedAdd,
+            Handover::Released => EventUri::FeedRemove,
+        });
         let names = match (event.state_change(), event.resource()) {
             (StateChange::Deleted, _) => None,
             (StateChange::Created, _) => Some((EventUri::CreateNotice, EventUri::CreateFull)),
@@ -240,27 +244,25 @@ impl SecurityEvent {
             }
             (StateChange::Updated, _) => Some((EventUri::PatchNotice, EventUri::PatchFull)),
         };
-        match names {
-            None => drop(events.insert(EventUri::Delete, Payload::default().json())),
+        let change = match names {
+            None => (EventUri::Delete, Payload::default().json()),
             Some((notice, full)) => {
                 let version = version.as_deref();
                 let data = registry.and_then(|registry| data(event, registry, version));
                 let attributes = data.is_none().then(|| event.attributes());
                 let uri = if data.is_some() { full } else { notice };
-                events.insert(uri, Payload { version, attributes, data: data.as_deref() }.json());
+                (uri, Payload { version, attributes, data: data.as_deref() }.json())
             }
-        }
-        match event.handover() {
-            Some(Handover::Adopted) => drop(events.insert(EventUri::FeedAdd, Payload::default().json())),
-            Some(Handover::Released) => drop(events.insert(EventUri::FeedRemove, Payload::default().json())),
-            None => {}
-        }
-        if event.is_activated() {
-            events.insert(EventUri::Activate, Payload::default().json());
-        }
-        if event.is_deactivated() {
-            events.insert(EventUri::Deactivate, Payload::default().json());
-        }
+        };
+        let activation = if event.is_activated() {
+            Some(EventUri::Activate)
+        } else {
+            event.is_deactivated().then_some(EventUri::Deactivate)
+        };
+        let mut events = Vec::new();
+        events.extend(handover.map(|uri| (uri, Payload::default().json())));
+        events.push(change);
+        events.extend(activation.map(|uri| (uri, Payload::default().json())));
         Self {
             uri: event.uri().into(),
             external_id: event.external_id().map(Box::from),
@@ -276,7 +278,7 @@ impl fmt::Debug for SecurityEvent {
         f.debug_struct("SecurityEvent")
             .field("uri", &self.uri)
             .field("transaction", &self.transaction)
-            .field("events", &self.events.keys())
+            .field("events", &self.uris().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -291,7 +293,16 @@ struct Claims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     txn: Option<&'a str>,
     sub_id: Subject<'a>,
-    events: BTreeMap<&'static str, &'a RawValue>,
+    events: Payloads<'a>,
+}
+
+/// The object that has the payload of each event under its URI.
+struct Payloads<'a>(&'a [(EventUri, Box<RawValue>)]);
+
+impl Serialize for Payloads<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(uri, payload)| (uri.as_str(), payload)))
+    }
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 //! The compiler decides everything that does not depend on a resource: the attribute, whether the operator fits its
 //! type, case sensitivity, the value of the literal. No stored value is read here.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
@@ -57,7 +57,7 @@ impl Filter {
         resource_types: &[Arc<ResourceType>],
         tolerance: &mut Tolerance,
     ) -> Result<Vec<Matcher>, CompileError> {
-        let mut known = BTreeSet::new();
+        let mut known = HashSet::new();
         let mut unknown = Vec::new();
         let mut matchers = Vec::with_capacity(resource_types.len());
         for resource_type in resource_types {
@@ -96,7 +96,7 @@ struct Compiler<'a> {
 }
 
 struct Names<'a> {
-    known: &'a mut BTreeSet<String>,
+    known: &'a mut HashSet<String>,
     unknown: &'a mut Vec<String>,
 }
 

@@ -109,11 +109,9 @@ pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<
 
 /// Ids of attributes mean the same in both types only if the schemas are the same.
 fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
-    let schemas = |resource_type: &Arc<ResourceType>| -> Vec<_> {
-        let extensions = resource_type.extensions().iter().map(|it| (it.schema().clone(), it.is_required()));
-        std::iter::once((resource_type.schema().clone(), true)).chain(extensions).collect()
-    };
-    Arc::ptr_eq(left, right) || left.name() == right.name() && schemas(left) == schemas(right)
+    let is_same =
+        || left.name() == right.name() && left.schema() == right.schema() && left.extensions() == right.extensions();
+    Arc::ptr_eq(left, right) || is_same()
 }
 
 /// Whether a client sets the attribute: it is not read-only, not `schemas`, and not a `$ref` that is derived from

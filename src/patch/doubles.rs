@@ -72,7 +72,5 @@ type Spelling = Vec<(AttributeId, String)>;
 /// The spelling of a list's value. The order of its sub-attributes has no meaning (RFC 7643 §2.4).
 fn spelling(resource_type: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
     let Value::Complex(object) = value else { return vec![(list, value_json(resource_type, list, value))] };
-    let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(resource_type, id, value))).collect();
-    spelling.sort_unstable_by_key(|(id, _)| *id);
-    spelling
+    object.sorted().into_iter().map(|(id, value)| (id, value_json(resource_type, id, value))).collect()
 }

@@ -17,7 +17,7 @@ impl Application<'_> {
         cleared: &[AttributeId],
         whole: bool,
     ) -> Result<(), PatchError> {
-        for (sub, value) in object.iter() {
+        for (sub, value) in object {
             if whole && self.resource_type.is_reference_type(sub) && element.contains(sub) {
                 continue;
             }

@@ -122,7 +122,7 @@ impl Application<'_> {
             let found = known.position(before, &Value::Complex(Object::from_iter([(identity, id)])));
             self.charge(known.take_units())?;
             let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
-            for (sub, part) in stored.iter() {
+            for (sub, part) in stored {
                 if keeps_stored(self.resource_type, sub, part, object.get(sub)) {
                     object.insert(sub, part.clone());
                 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Op, PatchError, application::Application, path::Elements};
 use crate::{
     quirks::Quirk,
-    schema::{AttributeId, Extension, Mutability},
+    schema::{AttributeId, Extension, Mutability, Schema},
     value::Value,
 };
 
@@ -62,8 +62,7 @@ impl Application<'_> {
             return Err(PatchError::mutability("`schemas` follows from the attributes and cannot be changed"));
         }
         let resource_type = self.resource_type;
-        let extensions = resource_type.extensions().iter().map(|extension| extension.schema().id());
-        for uri in std::iter::once(resource_type.schema().id()).chain(extensions) {
+        for uri in resource_type.schemas().map(Schema::id) {
             let uri_value = Value::String(uri.into());
             if condition.as_ref().is_none_or(|condition| condition.matches_element(&uri_value)) {
                 self.drop_schema(uri)?;

@@ -70,7 +70,7 @@ fn has_any(value: &Value, hidden: &[AttributeId]) -> bool {
 }
 
 fn restore(resource_type: &ResourceType, hidden: &[AttributeId], before: &Object, after: &mut Object) {
-    for (attribute, was) in before.iter() {
+    for (attribute, was) in before {
         if hidden.contains(&attribute) {
             after.insert(attribute, was.clone());
             continue;

@@ -109,7 +109,7 @@ impl Judge<'_> {
         let changed = self.changed.filter(|_| parent == AttributeId::ROOT);
         let is_judged = |attribute| changed.is_none_or(|changed| changed.binary_search(&attribute).is_ok());
         let is_fixed = |attribute| has_fixed && self.resource_type.is_fixed(attribute) && is_judged(attribute);
-        for (attribute, value) in after.iter() {
+        for (attribute, value) in after {
             if is_fixed(attribute) || self.resource_type.is_ruled(attribute) && is_judged(attribute) {
                 let was = before.and_then(|before| before.get(attribute));
                 if before.is_some() {
@@ -217,7 +217,7 @@ impl Judge<'_> {
     fn element(&self, list: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
         self.object(list, None, after)?;
         let Some(before) = before else { return Ok(()) };
-        for (part, value) in after.iter() {
+        for (part, value) in after {
             // A missing sub-attribute is not compared: the value may have been removed and added again.
             if self.resource_type.attribute(part).mutability() == Mutability::Immutable {
                 self.changed(part, before.get(part), Some(value))?;
@@ -264,7 +264,7 @@ impl Resource {
 /// Copies to `after` the values of `before` that stay; both are objects of `parent`. `externalId` is the client's alone
 /// (RFC 7643 §3.1): it does not stay.
 fn keep(resource_type: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
-    for (attribute, was) in before.iter() {
+    for (attribute, was) in before {
         let definition = resource_type.attribute(attribute);
         let stays = match definition.mutability() {
             Mutability::ReadOnly => true,

@@ -143,7 +143,7 @@ impl<'a> Writer<'a> {
                 self.member(attribute, value);
             }
         }
-        for (attribute, value) in root.iter() {
+        for (attribute, value) in root {
             if !first.contains(&attribute) && attribute != AttributeId::META {
                 self.member(attribute, value);
             }
@@ -272,7 +272,7 @@ impl<'a> Writer<'a> {
     ) -> bool {
         let start = self.out.len();
         self.out.push(b'{');
-        for (attribute, value) in object.iter() {
+        for (attribute, value) in object {
             if name.is_none_or(|(display, _)| display != attribute) {
                 self.member(attribute, value);
             }

@@ -164,10 +164,8 @@ fn text<'a>(object: &'a Map<String, Json>, place: &str, name: &str) -> Result<&'
 /// Finds the place of the fault in a schema.
 fn fault_of_schema(schema: &Map<String, Json>, place: &str, error: &serde_json::Error) -> DocumentError {
     fault_below(schema, "attributes", place).unwrap_or_else(|| {
-        let is_wrong = |(name, value): &(&String, &Json)| {
-            let alone = Map::from_iter([("id".to_owned(), "urn:x:y".into()), ((*name).clone(), (*value).clone())]);
-            Schema::deserialize(alone).is_err()
-        };
+        let is_wrong =
+            |(name, value): &(&String, &Json)| Schema::deserialize(&alone(("id", "urn:x:y"), name, value)).is_err();
         let name = schema.iter().find(is_wrong).map(|(name, _)| format!(".{name}")).unwrap_or_default();
         DocumentError::new(format!("{place}{name}"), error.to_string())
     })
@@ -182,11 +180,17 @@ fn fault_below(parent: &Map<String, Json>, list: &str, place: &str) -> Option<Do
         if let Some(below) = fault_below(object, "subAttributes", &place) {
             return Some(below);
         }
-        let is_wrong = |(name, value): &(&String, &Json)| {
-            let alone = Map::from_iter([("name".to_owned(), "x".into()), ((*name).clone(), (*value).clone())]);
-            Attribute::deserialize(alone).is_err()
-        };
+        let is_wrong =
+            |(name, value): &(&String, &Json)| Attribute::deserialize(&alone(("name", "x"), name, value)).is_err();
         let name = object.iter().find(is_wrong).map(|(name, _)| format!(".{name}")).unwrap_or_default();
         Some(DocumentError::new(format!("{place}{name}"), error.to_string()))
     })
+}
+
+/// An object that has one member besides the member that it needs.
+fn alone((needed, text): (&str, &str), name: &str, value: &Json) -> Map<String, Json> {
+    let mut object = Map::new();
+    object.insert(needed.to_owned(), text.into());
+    object.insert(name.to_owned(), value.clone());
+    object
 }

@@ -5,7 +5,7 @@
 //! URIs as a category of entitlements, and reads all resources at its endpoint. A user holds them in the attributes
 //! `roles` and `entitlements` (RFC 7643 §4.1.2).
 
-use super::{Registry, ResourceType, Schema, SchemaError, standard::shipped};
+use super::{Registry, ResourceType, Schema, SchemaError, shipped::shipped};
 
 /// The URI of Okta's schema for a role.
 pub const OKTA_ROLE: &str = "urn:okta:scim:schemas:core:1.0:Role";

@@ -164,13 +164,9 @@ impl RegistryBuilder {
             if earlier.clone().any(|other| other.name() == resource_type.name()) {
                 return Err(SchemaError::new(SchemaErrorKind::ResourceType, resource_type.name()));
             }
-            let schemas = |resource_type: &Arc<ResourceType>| -> Vec<Schema> {
-                let extensions = resource_type.extensions().iter().map(|extension| extension.schema().clone());
-                std::iter::once(resource_type.schema().clone()).chain(extensions).collect()
-            };
-            for schema in schemas(resource_type) {
-                let differs = |other: &Schema| other.id().eq_ignore_ascii_case(schema.id()) && *other != schema;
-                if earlier.clone().flat_map(schemas).any(|other| differs(&other)) {
+            for schema in resource_type.schemas() {
+                let differs = |other: &Schema| other.id().eq_ignore_ascii_case(schema.id()) && other != schema;
+                if earlier.clone().any(|other| other.schemas().any(differs)) {
                     return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
                 }
             }
@@ -195,18 +191,18 @@ fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
     let is_base = |schema: &Schema| {
         types.iter().any(|resource_type| resource_type.schema().id().eq_ignore_ascii_case(schema.id()))
     };
-    let used = types.iter().flat_map(|resource_type| {
-        std::iter::once(resource_type.schema())
-            .chain(resource_type.extensions().iter().map(super::Extension::schema))
-            .cloned()
-    });
     let own = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
     let mut schemas: Vec<Schema> = Vec::new();
-    for schema in used.chain(own) {
+    let mut add = |schema: &Schema| {
         if !schemas.iter().any(|known| known.id().eq_ignore_ascii_case(schema.id())) {
+            let schema = schema.clone();
             schemas.push(if is_base(&schema) { schema.with_common_attributes() } else { schema });
         }
+    };
+    for resource_type in types {
+        resource_type.schemas().for_each(&mut add);
     }
+    own.iter().for_each(add);
     schemas
 }
 

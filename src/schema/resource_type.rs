@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A schema extension of a resource type (RFC 7643 §3.3, §6).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     pub(super) schema: Schema,
     pub(super) required: bool,
@@ -73,6 +73,11 @@ impl ResourceType {
     /// The path segment under the base URL, without slashes.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The base schema, then the schemas of the extensions.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        std::iter::once(&self.schema).chain(self.extensions.iter().map(Extension::schema))
     }
 
     /// The description of the resource type; may be empty.

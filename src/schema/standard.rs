@@ -4,7 +4,7 @@
 //! The JSON files in `standard/` hold the facts (RFC 7643 §8.7; §2.4 for the sub-attributes of lists; RFC 7644 §3.2 for
 //! the names of endpoints); this file only reads them. Their descriptions are our own words.
 
-use super::{Registry, ResourceType, Schema, SchemaError};
+use super::{Registry, ResourceType, Schema, SchemaError, shipped::shipped};
 
 /// The URI of the User schema (RFC 7643 §4.1, §4.1.1, §4.1.2).
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -101,10 +101,4 @@ impl Registry {
         #[expect(clippy::expect_used, reason = "it depends on no input, and a test builds it")]
         build().expect("the standard resource types are consistent")
     }
-}
-
-/// Returns a schema from a file of this crate.
-pub(super) fn shipped(json: &str) -> Schema {
-    #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads each of the files")]
-    serde_json::from_str(json).expect("a schema that the crate ships is JSON of a schema")
 }

@@ -72,7 +72,7 @@ impl Table {
 
     /// All attributes without the root.
     pub(super) fn ids(&self) -> impl Iterator<Item = AttributeId> + use<> {
-        (1..self.len()).filter_map(|index| u16::try_from(index).ok()).map(AttributeId)
+        (1..u16::try_from(self.len()).unwrap_or(u16::MAX)).map(AttributeId)
     }
 
     fn attribute(&self, id: AttributeId) -> &Attribute {

@@ -106,7 +106,7 @@ struct Members<'a> {
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (attribute, value) in self.object.iter() {
+        for (attribute, value) in self.object {
             if !is_kept(self.resource_type, attribute) || self.apart.contains(&attribute) {
                 continue;
             }

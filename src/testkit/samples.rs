@@ -291,7 +291,7 @@ fn random(resource_type: &Arc<ResourceType>, id: &str, name: &str, random: &mut 
             }
         }
         if parent == AttributeId::ROOT {
-            for (attribute, value) in values.iter() {
+            for (attribute, value) in &values {
                 if !resource.root().contains(attribute) {
                     resource.root_mut().insert(attribute, value.clone());
                 }

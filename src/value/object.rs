@@ -69,8 +69,15 @@ impl Object {
     }
 
     /// The members, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (AttributeId, &Value)> {
-        self.members.iter().map(|(id, value)| (*id, value))
+    pub fn iter(&self) -> Members<'_> {
+        Members(self.members.iter())
+    }
+
+    /// The members, ordered by attribute.
+    pub(crate) fn sorted(&self) -> Vec<(AttributeId, &Value)> {
+        let mut members: Vec<_> = self.iter().collect();
+        members.sort_unstable_by_key(|(id, _)| *id);
+        members
     }
 
     /// The members, in order, to be changed in place.
@@ -161,3 +168,30 @@ impl IntoIterator for Object {
         self.members.into_vec().into_iter()
     }
 }
+
+impl<'a> IntoIterator for &'a Object {
+    type Item = (AttributeId, &'a Value);
+    type IntoIter = Members<'a>;
+
+    fn into_iter(self) -> Members<'a> {
+        self.iter()
+    }
+}
+
+/// The members of an [`Object`], in order.
+#[derive(Clone, Debug)]
+pub struct Members<'a>(std::slice::Iter<'a, (AttributeId, Value)>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (AttributeId, &'a Value);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(id, value)| (*id, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Members<'_> {}

@@ -44,10 +44,8 @@ impl Form<'_> {
                 let is_element = self.resource_type.attribute(attribute).is_multi_valued();
                 let primary = self.resource_type.conventional(attribute).primary.filter(|_| is_element);
                 let counts = |id: AttributeId| Some(id) != primary && is_writable(self.resource_type, id);
-                let mut members: Vec<_> = object.iter().filter(|(id, _)| counts(*id)).collect();
-                members.sort_unstable_by_key(|(id, _)| *id);
                 out.push('{');
-                for (id, value) in members {
+                for (id, value) in object.sorted().into_iter().filter(|(id, _)| counts(*id)) {
                     let _infallible = write!(out, "{id:?}");
                     self.write(id, value, out);
                 }

@@ -2,7 +2,7 @@
 //!
 //! The `value` alone identifies a reference, so no value has to be compared with any other.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{Comparison, DiffError, DiffErrorKind, Form, Step, element::Element, state::State};
 use crate::{patch::Op, resource::ResourceErrorKind, schema::AttributeId};
@@ -77,7 +77,7 @@ impl Comparison<'_> {
         list: AttributeId,
         elements: &[Element<'a>],
         id_of: &impl Fn(&Element<'a>) -> Option<&'a str>,
-    ) -> BTreeSet<String> {
+    ) -> HashSet<String> {
         let form = Form { resource_type: self.resource_type, exact: true };
         let nameless = elements.iter().filter(|element| id_of(element).is_none());
         nameless.map(|element| form.of(list, element.value)).collect()

@@ -1,6 +1,6 @@
 //! The target of a diff: the resource that a client wants, limited to attributes that a client can set.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::{
     DiffError, Form,
@@ -141,11 +141,12 @@ fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
     found
 }
 
-/// The values of a list as a set, each with whether the value is primary.
-fn set(resource_type: &ResourceType, list: AttributeId, values: &Value) -> BTreeSet<(String, bool)> {
+/// The values of a list as a set, each in its text form with a mark if the value is primary.
+fn set(resource_type: &ResourceType, list: AttributeId, values: &Value) -> HashSet<String> {
     let form = Form { resource_type, exact: resource_type.attribute(list).mutability() != Mutability::Immutable };
     let primary = |value: &Value| value.as_object().is_some_and(|object| is_primary(resource_type, list, object));
-    values.elements().iter().map(|value| (form.of(list, value), primary(value))).collect()
+    let marked = |value: &Value| form.of(list, value) + if primary(value) { "*" } else { "" };
+    values.elements().iter().map(marked).collect()
 }
 
 /// Removes attributes that no client sets, and values that mean the same as their absence.

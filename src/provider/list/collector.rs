@@ -104,13 +104,12 @@ impl<'a> Collector<'a> {
     /// Drops the furthest resources until the others fit. From then on, the walk keeps at most as many resources as
     /// fit.
     fn end_early(&mut self) -> Result<(), Option<usize>> {
-        let (query, backward) = (self.query, self.is_backward());
         let Choice::Nearest(nearest) = &mut self.choice else { return Ok(()) };
         if !nearest.may_end_early {
             return Err(None);
         }
         let all = &mut self.chosen.all;
-        all.sort_unstable_by(|left, right| compare(query, backward, left, right));
+        sort(self.query, nearest.backward, all);
         while self.bytes > self.limit && all.len() > 1 {
             self.bytes = self.bytes.saturating_sub(all.pop().map_or(0, |furthest| furthest.size()));
         }
@@ -126,13 +125,17 @@ impl<'a> Collector<'a> {
     /// Returns the kept resources, after all resources were offered.
     pub(super) fn chosen(mut self) -> Collection {
         if let Choice::Nearest(nearest) = &self.choice {
-            let most = nearest.most;
+            let (most, backward) = (nearest.most, nearest.backward);
             self.prune(most);
-            let (query, backward) = (self.query, self.is_backward());
-            self.chosen.all.sort_unstable_by(|left, right| compare(query, backward, left, right));
+            sort(self.query, backward, &mut self.chosen.all);
         }
         self.chosen
     }
+}
+
+/// Puts the nearest resource first.
+fn sort(query: &Query<'_>, backward: bool, found: &mut [Match]) {
+    found.sort_unstable_by(|left, right| compare(query, backward, left, right));
 }
 
 fn compare(query: &Query<'_>, backward: bool, left: &Match, right: &Match) -> Ordering {

@@ -50,7 +50,8 @@ impl KeyIndex {
                 Owners::Many(ids) => drop(ids.insert(Id::clone(id))),
                 Owners::One(first) if first == id => {}
                 Owners::One(first) => {
-                    let ids = BTreeSet::from([Id::clone(first), Id::clone(id)]);
+                    let mut ids = BTreeSet::new();
+                    ids.extend([Id::clone(first), Id::clone(id)]);
                     owners.insert(Owners::Many(ids));
                 }
             },

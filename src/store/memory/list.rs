@@ -4,7 +4,7 @@
 //! This module knows nothing of other resources; the tenant keeps the index of referrers.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map},
     sync::Arc,
 };
 
@@ -40,8 +40,8 @@ impl List {
         self.bytes
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Value)> {
-        self.values.iter().map(|(place, value)| (*place, value))
+    pub(super) fn iter(&self) -> btree_map::Iter<'_, u64, Value> {
+        self.values.iter()
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Value> {

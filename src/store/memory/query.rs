@@ -232,22 +232,22 @@ impl<'a> Query<'a> {
             let is_inside = |id: &&Id| std::ops::RangeBounds::<str>::contains(&bounds, &***id);
             let row = |id: &Id| table.row(id);
             match candidates.min_by_key(Candidates::len) {
-                None => self.first(most, table.rows.range::<str, _>(bounds).map(|(_, row)| row)),
+                None => self.first(most, &mut table.rows.range::<str, _>(bounds).map(|(_, row)| row)),
                 Some(Candidates::Having(owners)) => {
                     let ids = owners.into_iter().flat_map(Owners::iter);
-                    self.first(most, ids.filter(is_inside).filter_map(row))
+                    self.first(most, &mut ids.filter(is_inside).filter_map(row))
                 }
                 Some(Candidates::Listed(mut ids)) => {
                     ids.sort_unstable();
                     ids.dedup();
-                    self.first(most, ids.into_iter().filter(is_inside).filter_map(row))
+                    self.first(most, &mut ids.into_iter().filter(is_inside).filter_map(row))
                 }
             }
         })
     }
 
     /// The first rows in reading direction, at most `most`, of rows in ascending order.
-    fn first<'r>(&self, most: usize, rows: impl DoubleEndedIterator<Item = &'r Arc<Row>>) -> Vec<Arc<Row>> {
+    fn first(&self, most: usize, rows: &mut dyn DoubleEndedIterator<Item = &Arc<Row>>) -> Vec<Arc<Row>> {
         if is_backward(self.scan) {
             rows.rev().take(most).cloned().collect()
         } else {

@@ -155,7 +155,7 @@ impl<'a> Transaction<'a> {
         let row = self.tenant.row(table, id).ok_or(StoreError::NotFound)?;
         let mut held = Vec::new();
         for (list, values) in row.lists() {
-            held.extend(values.iter().map(|(place, _)| (list, place)));
+            held.extend(values.iter().map(|(place, _)| (list, *place)));
         }
         for (list, place) in held {
             self.set_value(table, id, list, place, None);
@@ -178,7 +178,7 @@ impl<'a> Transaction<'a> {
             let stays = |key: &str| coming.contains(key);
             if edit.clear {
                 let cleared = values.iter().filter(|(_, value)| !values.key(value).is_some_and(stays));
-                going.extend(cleared.map(|(place, value)| (place, values.key(value).map(Text::from))));
+                going.extend(cleared.map(|(place, value)| (*place, values.key(value).map(Text::from))));
             } else {
                 let removed = edit.remove.iter().filter(|key| !stays(key));
                 going.extend(removed.filter_map(|key| Some((values.place(key)?, Some(key.clone())))));
@@ -227,7 +227,7 @@ impl<'a> Transaction<'a> {
         }
         let mut steps = Vec::new();
         let mut nameless_before = Vec::new();
-        for (place, element) in row.list(list).into_iter().flat_map(List::iter) {
+        for (&place, element) in row.list(list).into_iter().flat_map(List::iter) {
             match list::key(value, element).map(|key| coming.get(key).copied()) {
                 Some(Some(same)) if same == element => {}
                 Some(other) => steps.push((place, other.cloned())),
