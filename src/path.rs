@@ -93,7 +93,7 @@ impl<'a> PathRef<'a> {
     /// A [`PathError`] if `text` is not an `attrPath` of RFC 7644 §3.4.2.2.
     pub fn parse(text: &'a str) -> Result<Self, PathError> {
         let shape = Shape::scan(text.as_bytes())?;
-        let end = usize::from(shape.len);
+        let end = usize::from(shape.len());
         if end < text.len() {
             return Err(PathError::new(PathErrorKind::Character, end));
         }
@@ -116,17 +116,17 @@ impl<'a> PathRef<'a> {
 
     /// The URI before the attribute's name; `None` if the path has no URI.
     pub fn schema(self) -> Option<&'a str> {
-        self.text.get(..usize::from(self.shape.attribute).checked_sub(1)?)
+        self.text.get(..usize::from(self.shape.attribute()).checked_sub(1)?)
     }
 
     /// The attribute's name.
     pub fn attribute(self) -> &'a str {
-        self.text.get(self.shape.attribute.into()..self.shape.attribute_end()).unwrap_or_default()
+        self.text.get(self.shape.attribute().into()..self.shape.attribute_end().into()).unwrap_or_default()
     }
 
     /// The sub-attribute's name; `None` if the path has no sub-attribute.
     pub fn sub_attribute(self) -> Option<&'a str> {
-        self.text.get(self.shape.attribute_end() + 1..)
+        self.text.get(usize::from(self.shape.attribute_end()) + 1..)
     }
 
     /// Returns an owned copy.
@@ -136,9 +136,8 @@ impl<'a> PathRef<'a> {
 
     /// The path without its sub-attribute.
     pub(crate) fn parent(self) -> Self {
-        let end = self.shape.attribute_end();
-        let text = self.text.get(..end).unwrap_or_default();
-        Self { text, shape: Shape { len: self.shape.attribute_end, ..self.shape } }
+        let shape = self.shape.parent();
+        Self { text: self.text.get(..shape.len().into()).unwrap_or_default(), shape }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     BuildError, BuildErrorKind, Filter, Operator,
     grammar::is_number,
     nodes::{Join, Node, Nodes, PathSpan, Slot, Span, Value},
-    tree::{Chain, Operand, Subtree, push, text},
+    tree::{Chain, Operand, Subtree, push},
 };
 use crate::path::{AttributePath, PathRef};
 
@@ -134,8 +134,8 @@ impl Filter {
         let mut builder = Builder::default();
         let condition = builder.absorb(&condition);
         let path = builder.path(path.as_ref());
-        let node = Node::ValuePath { path, condition: condition.index };
-        let root = push(&mut builder.nodes, node, condition.height + 1);
+        let node = Node::ValuePath { path, condition: condition.index() };
+        let root = push(&mut builder.nodes, node, condition.height() + 1);
         builder.brackets = true;
         builder.finish(root)
     }
@@ -217,23 +217,29 @@ struct Builder {
 }
 
 impl Builder {
-    fn span(&mut self, text: &str) -> Span {
+    /// Adds the text, and returns its start and its length.
+    fn add(&mut self, text: &str) -> (u32, u32) {
         // `check_length` refuses a longer text later.
         let narrow = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
-        let span = Span { start: narrow(self.text.len()), len: narrow(text.len()) };
+        let added = (narrow(self.text.len()), narrow(text.len()));
         self.text.push_str(text);
-        span
+        added
+    }
+
+    fn span(&mut self, text: &str) -> Span {
+        let (start, len) = self.add(text);
+        Span::new(start, len)
     }
 
     fn path(&mut self, path: PathRef<'_>) -> PathSpan {
-        PathSpan { start: self.span(path.text()).start, shape: path.shape() }
+        PathSpan { start: self.add(path.text()).0, shape: path.shape() }
     }
 
     /// Appends all nodes of `filter`.
     fn absorb(&mut self, filter: &Filter) -> Subtree {
         self.copy(filter, filter.nodes.as_slice(), 0);
         self.brackets |= filter.brackets;
-        Subtree { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
+        Subtree::new(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), filter.height)
     }
 
     /// Appends `slots` of `filter` with their texts. `first` is the index of the first of them in `filter`.
@@ -242,10 +248,8 @@ impl Builder {
         let moved = |index: u32| index.wrapping_sub(first).wrapping_add(base);
         self.nodes.reserve(slots.len() + 1);
         for slot in slots {
-            let mut path = |span: PathSpan| PathSpan {
-                start: self.span(text(filter, span.start, span.shape.len.into())).start,
-                shape: span.shape,
-            };
+            let mut path =
+                |span: PathSpan| PathSpan { start: self.add(span.within(&filter.text)).0, shape: span.shape };
             let node = match slot.node {
                 Node::Join { join, first, last, len } => {
                     Node::Join { join, first: moved(first), last: moved(last), len }
@@ -258,14 +262,15 @@ impl Builder {
                 Node::Compare { path: span, operator, value } => {
                     let path = path(span);
                     let value = match value {
-                        Value::Number(span) => Value::Number(self.span(text(filter, span.start, span.len))),
-                        Value::String(span) => Value::String(self.span(text(filter, span.start, span.len))),
+                        Value::Number(span) => Value::Number(self.span(span.within(&filter.text))),
+                        Value::String(span) => Value::String(self.span(span.within(&filter.text))),
                         Value::Null | Value::Boolean(_) => value,
                     };
                     Node::Compare { path, operator, value }
                 }
             };
-            self.nodes.push(Slot { node, next: moved(slot.next) });
+            let index = self.nodes.push(node);
+            self.nodes.link(index, moved(slot.next));
         }
     }
 
@@ -278,10 +283,10 @@ impl Builder {
 
     fn finish(self, root: Subtree) -> Result<Filter, BuildError> {
         self.check_length()?;
-        if usize::from(root.height) > Filter::MAX_DEPTH {
+        if usize::from(root.height()) > Filter::MAX_DEPTH {
             return Err(BuildError::new(BuildErrorKind::TooDeep));
         }
         let Self { text, nodes, brackets } = self;
-        Ok(Filter { text: text.into(), nodes, height: root.height, brackets })
+        Ok(Filter { text: text.into(), nodes, height: root.height(), brackets })
     }
 }

@@ -5,7 +5,6 @@
 //! bounds the recursion.
 
 mod expression;
-mod input;
 mod number;
 mod patch_path;
 mod state;

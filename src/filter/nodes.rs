@@ -5,11 +5,22 @@
 use super::Operator;
 use crate::path::Shape;
 
-/// A part of a filter's text.
+/// A part of a filter's text: the start and the length, in one number as in a [`Shape`].
 #[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) len: u32,
+pub(super) struct Span(u64);
+
+impl Span {
+    #[inline]
+    pub(super) fn new(start: u32, len: u32) -> Self {
+        Self(u64::from(start) | u64::from(len) << 32)
+    }
+
+    /// The part of `text`. `text` is the text from which the parser made this span.
+    pub(super) fn within(self, text: &str) -> &str {
+        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
+        let (start, len) = (u32::from_le_bytes([a, b, c, d]) as usize, u32::from_le_bytes([e, f, g, h]) as usize);
+        text.get(start..start.saturating_add(len)).unwrap_or_default()
+    }
 }
 
 /// A path within a filter's text.
@@ -23,16 +34,16 @@ impl PathSpan {
     /// The path, which is a part of `text`. `text` is the text from which the parser made this span.
     pub(super) fn within(self, text: &str) -> &str {
         let start = self.start as usize;
-        text.get(start..start + usize::from(self.shape.len)).unwrap_or_default()
+        text.get(start..start + usize::from(self.shape.len())).unwrap_or_default()
     }
 }
 
 /// The value of a comparison.
 ///
-/// The tags of this enumeration and of [`Node`] take four bytes, so that each payload begins at a multiple of four bytes. A
-/// processor waits when a read of a value has another width than the write just before.
+/// The tag takes as many bytes as the payload, and the tag of a [`Node`] takes four, so that a move reads the parts in the
+/// widths in which they were written: see [`Shape`].
 #[derive(Clone, Copy)]
-#[repr(u32)]
+#[repr(u64)]
 pub(super) enum Value {
     Null,
     Boolean(bool),
@@ -51,7 +62,7 @@ pub(super) enum Join {
 pub(super) enum Node {
     Join { join: Join, first: u32, last: u32, len: u32 },
     Not { child: u32 },
-    Compare { path: PathSpan, operator: Operator, value: Value },
+    Compare { operator: Operator, path: PathSpan, value: Value },
     Present { path: PathSpan },
     ValuePath { path: PathSpan, condition: u32 },
 }
@@ -61,6 +72,10 @@ pub(super) enum Node {
 pub(super) struct Slot {
     pub(super) node: Node,
     pub(super) next: u32,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { node: Node::Not { child: 0 }, next: 0 };
 }
 
 /// The nodes of a filter. Most filters of identity providers are one comparison: one node needs no allocation.
@@ -101,21 +116,27 @@ impl Nodes {
 
     /// Adds a node at the end; returns its index.
     #[inline]
-    pub(super) fn push(&mut self, added: Slot) -> usize {
+    pub(super) fn push(&mut self, node: Node) -> usize {
+        let index = self.len();
+        // The parts of the node are written to their place. A node that is made elsewhere would be read again.
+        if let Some(slot) = self.next() {
+            slot.node = node;
+        }
+        index
+    }
+
+    /// The place of one more node, which has an empty node; never `None`.
+    fn next(&mut self) -> Option<&mut Slot> {
+        if let Self::AtMostOne { slot: Some(first), room } = self {
+            let mut slots = Vec::with_capacity(*room);
+            slots.push(*first);
+            *self = Self::Many(slots);
+        }
         match self {
+            Self::AtMostOne { slot, .. } => Some(slot.insert(Slot::EMPTY)),
             Self::Many(slots) => {
-                slots.push(added);
-                slots.len() - 1
-            }
-            Self::AtMostOne { slot: slot @ None, .. } => {
-                *slot = Some(added);
-                0
-            }
-            Self::AtMostOne { slot: Some(first), room } => {
-                let mut slots = Vec::with_capacity(*room);
-                slots.extend([*first, added]);
-                *self = Self::Many(slots);
-                1
+                slots.push(Slot::EMPTY);
+                slots.last_mut()
             }
         }
     }
@@ -132,11 +153,12 @@ impl Nodes {
 
     /// Sets the index of the operand that follows the operand at `index`.
     #[inline]
-    pub(super) fn link(&mut self, index: u32, next: u32) {
-        // A single node has no operand beside it.
-        if let Self::Many(slots) = self
-            && let Some(slot) = slots.get_mut(index as usize)
-        {
+    pub(super) fn link(&mut self, index: usize, next: u32) {
+        let slot = match self {
+            Self::Many(slots) => slots.get_mut(index),
+            Self::AtMostOne { slot, .. } => slot.as_mut(),
+        };
+        if let Some(slot) = slot {
             slot.next = next;
         }
     }

@@ -11,38 +11,56 @@ use super::{
 use crate::path::PathRef;
 
 /// A finished subtree, with the levels of parentheses, `not` and brackets in its printed form.
+///
+/// One number moves in one register: see [`Shape`](crate::path::Shape).
 #[derive(Clone, Copy)]
-pub(super) struct Subtree {
-    pub(super) index: u32,
-    pub(super) height: u16,
+pub(super) struct Subtree(u64);
+
+impl Subtree {
+    #[inline]
+    pub(super) fn new(index: u32, height: u16) -> Self {
+        Self(u64::from(index) << 16 | u64::from(height))
+    }
+
+    /// The index of the root.
+    #[inline]
+    pub(super) fn index(self) -> u32 {
+        // The index has 32 bits, so nothing is lost.
+        u32::try_from(self.0 >> 16).unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    pub(super) fn height(self) -> u16 {
+        let [first, second, ..] = self.0.to_le_bytes();
+        u16::from_le_bytes([first, second])
+    }
 }
 
 /// Adds a node. A text is far shorter than 4 GiB and a node takes about four of its bytes, so the index fits.
+#[inline]
 pub(super) fn push(nodes: &mut Nodes, node: Node, height: u16) -> Subtree {
-    let index = nodes.push(Slot { node, next: 0 });
-    Subtree { index: u32::try_from(index).unwrap_or(u32::MAX), height }
+    Subtree::new(u32::try_from(nodes.push(node)).unwrap_or(u32::MAX), height)
 }
 
 /// The operands of an `and` or `or` under construction.
 pub(super) struct Chain {
     join: Join,
-    first: u32,
-    last: u32,
-    len: u32,
+    /// The first operand, with its own height: the height if it remains the only operand and needs no parentheses.
+    first: Subtree,
+    last: usize,
+    len: usize,
     height: u16,
-    /// The first operand's own height, used if it remains the only operand and needs no parentheses.
-    first_height: u16,
 }
 
 impl Chain {
     pub(super) fn new(join: Join) -> Self {
-        Self { join, first: 0, last: 0, len: 0, height: 0, first_height: 0 }
+        Self { join, first: Subtree::new(0, 0), last: 0, len: 0, height: 0 }
     }
 
     /// Adds an operand, which must be the newest subtree. An operand with the same join is replaced by its own
     /// operands: `a and (b and c)` prints as `a and b and c`, and parsing that text gives an equal filter.
     pub(super) fn add(&mut self, nodes: &mut Nodes, part: Subtree) {
-        let (mut first, mut last, mut len, mut height) = (part.index, part.index, 1, part.height);
+        let (mut first, mut last, mut len, mut height) = (part.index(), part.index(), 1, part.height());
         if let Some(&Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) = nodes.last() {
             if join == self.join {
                 (first, last, len) = (inner_first, inner_last, inner_len);
@@ -52,22 +70,24 @@ impl Chain {
             }
         }
         if self.len == 0 {
-            (self.first, self.first_height) = (first, part.height);
+            self.first = Subtree::new(first, part.height());
         } else {
             nodes.link(self.last, first);
         }
-        self.last = last;
-        self.len += len;
+        self.last = last as usize;
+        self.len += len as usize;
         self.height = self.height.max(height);
     }
 
-    /// Returns the chain as one subtree, or its only operand.
-    pub(super) fn finish(self, nodes: &mut Nodes) -> Subtree {
-        let Self { join, first, last, len, height, first_height } = self;
+    /// Returns the chain as one subtree, or its only operand. The chain is empty then.
+    pub(super) fn finish(&mut self, nodes: &mut Nodes) -> Subtree {
+        let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let (first, last, len, height) = (self.first, narrow(self.last), narrow(self.len), self.height);
+        (self.len, self.height) = (0, 0);
         if len == 1 {
-            return Subtree { index: first, height: first_height };
+            return first;
         }
-        push(nodes, Node::Join { join, first, last, len }, height)
+        push(nodes, Node::Join { join: self.join, first: first.index(), last, len }, height)
     }
 }
 
@@ -229,12 +249,6 @@ fn same(left: Operand<'_>, right: Operand<'_>) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nodes(a, b))
 }
 
-/// Returns the text at a span. Every span was made from this text, so the range always exists.
-pub(super) fn text(filter: &Filter, start: u32, len: u32) -> &str {
-    let start = start as usize;
-    filter.text.get(start..start + len as usize).unwrap_or_default()
-}
-
 fn path(filter: &Filter, span: PathSpan) -> PathRef<'_> {
     PathRef::new(span.within(&filter.text), span.shape)
 }
@@ -243,8 +257,8 @@ fn literal(filter: &Filter, value: Value) -> Literal<'_> {
     match value {
         Value::Null => Literal::Null,
         Value::Boolean(value) => Literal::Boolean(value),
-        Value::Number(span) => Literal::Number(text(filter, span.start, span.len)),
-        Value::String(span) => Literal::String(text(filter, span.start, span.len)),
+        Value::Number(span) => Literal::Number(span.within(&filter.text)),
+        Value::String(span) => Literal::String(span.within(&filter.text)),
     }
 }
 

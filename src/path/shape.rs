@@ -4,13 +4,13 @@
 
 use super::{PathError, PathErrorKind};
 
-/// The positions of the parts of a path in its text, in 16 bits each, because a filter holds a shape for each term.
+/// The positions of the parts of a path in its text, in 16 bits each: the length, the start of the attribute, the end of
+/// the attribute.
+///
+/// One number moves in one register. A processor waits when it reads a value with another width than the parts had at their
+/// write just before.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) len: u16,
-    pub(super) attribute: u16,
-    pub(super) attribute_end: u16,
-}
+pub(crate) struct Shape(u64);
 
 impl Shape {
     /// Finds the path at the start of `text`. The path ends before the first byte that cannot be
@@ -24,12 +24,23 @@ impl Shape {
         reason = "a caller would read the result in memory with another width than its write"
     )]
     pub(crate) fn scan(text: &[u8]) -> Result<Self, PathError> {
-        let mut attribute = 0;
+        let first = name(text, 0);
+        match first.map(|(end, next)| (u16::try_from(end), next)) {
+            // Most paths are one name.
+            Ok((Ok(len), Class::Outside)) => Ok(Self::name(len)),
+            _ => Self::scan_parts(text, first),
+        }
+    }
+
+    /// Finds the path at the start of `text`, after its first name.
+    fn scan_parts(text: &[u8], first: Result<(usize, Class), PathError>) -> Result<Self, PathError> {
+        let (mut attribute, mut name) = (0, first);
         loop {
-            let names = names(text, attribute);
+            let names = names(text, name);
             let end = segment_end(text, names.map_or_else(|error| error.offset(), |(_, end)| end));
             if text.get(end) == Some(&b':') {
                 attribute = end + 1;
+                name = self::name(text, attribute);
                 continue;
             }
             let Ok(len) = u16::try_from(end) else {
@@ -41,28 +52,54 @@ impl Shape {
             let (attribute_end, _) = names?;
             // Both positions are at most `len`, which fits in 16 bits.
             let narrow = |position: usize| u16::try_from(position).unwrap_or(len);
-            return Ok(Self { len, attribute: narrow(attribute), attribute_end: narrow(attribute_end) });
+            return Ok(Self::new(len, narrow(attribute), narrow(attribute_end)));
         }
     }
 
-    pub(super) fn attribute_end(self) -> usize {
-        self.attribute_end.into()
+    #[inline]
+    fn new(len: u16, attribute: u16, attribute_end: u16) -> Self {
+        Self(u64::from(len) | u64::from(attribute) << 16 | u64::from(attribute_end) << 32)
     }
 
     /// The shape of a name of `len` bytes.
-    pub(crate) const fn name(len: u16) -> Self {
-        Self { len, attribute: 0, attribute_end: len }
+    #[inline]
+    pub(crate) fn name(len: u16) -> Self {
+        Self::new(len, 0, len)
+    }
+
+    /// The part in the 16 bits from `bit`.
+    fn part(self, bit: u32) -> u16 {
+        let [first, second, ..] = (self.0 >> bit).to_le_bytes();
+        u16::from_le_bytes([first, second])
+    }
+
+    pub(crate) fn len(self) -> u16 {
+        self.part(0)
+    }
+
+    /// The start of the attribute.
+    pub(super) fn attribute(self) -> u16 {
+        self.part(16)
+    }
+
+    pub(super) fn attribute_end(self) -> u16 {
+        self.part(32)
     }
 
     /// Whether the path has neither a URI nor a sub-attribute.
     pub(crate) fn is_name(self) -> bool {
-        self.attribute == 0 && self.attribute_end == self.len
+        self.attribute() == 0 && self.attribute_end() == self.len()
+    }
+
+    /// The shape without the sub-attribute.
+    pub(super) fn parent(self) -> Self {
+        Self::new(self.attribute_end(), self.attribute(), self.attribute_end())
     }
 
     /// Returns the start of the sub-attribute and its own shape; `None` if the path has no sub-attribute.
     pub(crate) fn sub_attribute(self) -> Option<(u16, Self)> {
-        let start = self.attribute_end + u16::from(self.attribute_end < self.len);
-        (start < self.len).then(|| (start, Self::name(self.len - start)))
+        let start = self.attribute_end() + u16::from(self.attribute_end() < self.len());
+        (start < self.len()).then(|| (start, Self::name(self.len() - start)))
     }
 }
 
@@ -112,11 +149,11 @@ pub(crate) fn is_path_byte(byte: u8) -> bool {
     class(byte) != Class::Outside
 }
 
-/// Returns the ends of both names in the segment that starts at `start`: `ATTRNAME *1subAttr`. Without a sub-attribute,
-/// both ends are equal.
+/// Returns the ends of both names in a segment: `ATTRNAME *1subAttr`. Without a sub-attribute, both ends are equal.
+/// `first` is the end of the first name, with the class of the byte there.
 #[inline]
-fn names(text: &[u8], start: usize) -> Result<(usize, usize), PathError> {
-    let (attribute_end, mut class) = name(text, start)?;
+fn names(text: &[u8], first: Result<(usize, Class), PathError>) -> Result<(usize, usize), PathError> {
+    let (attribute_end, mut class) = first?;
     let mut end = attribute_end;
     if class == Class::Dot {
         (end, class) = name(text, attribute_end + 1)?;
@@ -135,9 +172,8 @@ fn name(text: &[u8], start: usize) -> Result<(usize, Class), PathError> {
     if name.first().is_none_or(|first| class(*first) != Class::First) {
         return Err(PathError::new(PathErrorKind::Name, start));
     }
-    let end = name.iter().map(|byte| class(*byte)).enumerate().find(|(_, class)| *class > Class::Inner);
-    let (len, class) = end.unwrap_or((name.len(), Class::Outside));
-    Ok((start + len, class))
+    let len = name.iter().position(|byte| class(*byte) > Class::Inner).unwrap_or(name.len());
+    Ok((start + len, name.get(len).map_or(Class::Outside, |byte| class(*byte))))
 }
 
 /// Returns the position of the first colon at or after `from`, or the end of the path.

@@ -233,9 +233,9 @@ fn nothing_reaches_outside() {
             "nom::",
             &[
                 "filter/grammar/expression.rs",
-                "filter/grammar/input.rs",
                 "filter/grammar/number.rs",
                 "filter/grammar/patch_path.rs",
+                "filter/grammar/state.rs",
                 "filter/grammar/string.rs",
                 "filter/grammar/value.rs",
                 "filter/grammar/word.rs",
@@ -245,9 +245,9 @@ fn nothing_reaches_outside() {
         // written by the host's rule.
         ("unicode_normalization::", &["fold.rs"]),
         ("to_lowercase()", &["sql/layout/field.rs", "testkit/traffic/expect.rs"]),
-        // Values that the library keeps have a schema. Only the traffic kit reads answers as a client does, and a key
-        // set is not SCIM.
-        ("serde_json::Value", &["oauth/keys.rs", "testkit/traffic/json.rs"]),
+        // Values that the library keeps have a schema. Only the traffic kit reads answers as a client does, a key set is
+        // not SCIM, and the JSON of a schema has no schema yet.
+        ("serde_json::Value", &["oauth/keys.rs", "schema/shipped.rs", "testkit/traffic/json.rs"]),
     ];
     let sources = sources();
     for (word, homes) in FOREIGN {

@@ -3,11 +3,10 @@
 //! The recursive productions call each other as plain functions: each combinator between them would add a frame to the
 //! stack for each level of the filter.
 
-use nom::{Input as _, Parser};
+use nom::Parser;
 
 use super::{
-    input::{Input, Parsed, expect, parse},
-    state::State,
+    state::{Parsed, State},
     value::comp_value,
     word::{attr_path, blanks, join, present_or_compare_op, sub_attr},
 };
@@ -25,7 +24,7 @@ pub(in crate::filter) fn parse_filter(
     Reading { limits, tolerance }: Reading<'_>,
 ) -> Result<Filter, FilterError> {
     let state = State::new(text, limits.filter_bytes, limits, tolerance)?;
-    let root = parse(&state, |input| filter(input, End::Text))?;
+    let root = state.parse(|state, input| filter(state, input, End::Text))?;
     Ok(state.into_filter(root))
 }
 
@@ -61,141 +60,146 @@ impl End {
 ///
 /// `valFilter = attrExp / logExp / *1"not" "(" valFilter ")"` is the same without `valuePath`, which [`brackets`]
 /// refuses inside brackets.
-fn filter(input: Input<'_>, end: End) -> Parsed<'_, Subtree> {
-    let (input, first) = operand(input)?;
-    match join_or_end(input, end)? {
+fn filter<'a>(state: &State<'a>, input: &'a [u8], end: End) -> Parsed<'a, Subtree> {
+    let (input, first) = operand(state, input)?;
+    match join_or_end(state, input, end)? {
         (input, None) => Ok((input, first)),
-        (input, Some(join)) => log_exp(input, first, join, end),
+        (input, Some(join)) => log_exp(state, input, first, join, end),
     }
 }
 
 /// `logExp = FILTER SP ("and" / "or") SP FILTER`, after its first `FILTER` and its first join.
 ///
 /// `and` binds tighter than `or`. A loop reads the operands, so a long chain is not deep.
-fn log_exp(mut input: Input<'_>, first: Subtree, mut join: Join, end: End) -> Parsed<'_, Subtree> {
-    let state = input.state;
+fn log_exp<'a>(
+    state: &State<'a>,
+    mut input: &'a [u8],
+    first: Subtree,
+    mut join: Join,
+    end: End,
+) -> Parsed<'a, Subtree> {
     let (mut any, mut all) = (Chain::new(Join::Or), Chain::new(Join::And));
     state.add(&mut all, first);
     loop {
         if join == Join::Or {
-            let part = state.finish(std::mem::replace(&mut all, Chain::new(Join::And)));
+            let part = state.finish(&mut all);
             state.add(&mut any, part);
         }
-        let (rest, part) = operand(input)?;
+        let (rest, part) = operand(state, input)?;
         state.add(&mut all, part);
-        (input, join) = match join_or_end(rest, end)? {
+        (input, join) = match join_or_end(state, rest, end)? {
             (rest, Some(join)) => (rest, join),
             (rest, None) => {
-                let part = state.finish(all);
+                let part = state.finish(&mut all);
                 state.add(&mut any, part);
-                return Ok((rest, state.finish(any)));
+                return Ok((rest, state.finish(&mut any)));
             }
         };
     }
 }
 
 /// `SP ("and" / "or") SP`, or the end of the expression: `None`.
-fn join_or_end(input: Input<'_>, end: End) -> Parsed<'_, Option<Join>> {
+fn join_or_end<'a>(state: &State<'a>, input: &'a [u8], end: End) -> Parsed<'a, Option<Join>> {
     let (input, _) = blanks(input)?;
-    if input.first() == end.byte() {
-        return Ok((input.take_from(1), None));
+    if input.first().copied() == end.byte() {
+        return Ok((input.get(1..).unwrap_or_default(), None));
     }
-    expect(end.expected(), join.map(Some)).parse_complete(input)
+    state.expect(end.expected(), join.map(Some))(input)
 }
 
 /// An alternative of `FILTER` except `logExp`. The byte after the path decides the alternative.
 ///
 /// No keyword is reserved: in `NOT pr` the name `not` is an attribute, because an operator follows.
-fn operand(input: Input<'_>) -> Parsed<'_, Subtree> {
+fn operand<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Subtree> {
     let (input, _) = blanks(input)?;
-    if input.first() == Some(b'(') {
-        return parentheses(input);
+    if input.first() == Some(&b'(') {
+        return parentheses(state, input);
     }
-    let (input, path) = attr_path(FilterErrorKind::Expression)(input)?;
+    let (input, path) = attr_path(state, input, FilterErrorKind::Expression)?;
     let (input, _) = blanks(input)?;
     match input.first() {
-        Some(b'(') if is_word(input, path, "not") => {
-            let (input, child) = parentheses(input)?;
-            Ok((input, input.state.push(Node::Not { child: child.index }, child.height + 1)))
+        Some(b'(') if is_word(state, path, "not") => {
+            let (input, child) = parentheses(state, input)?;
+            Ok((input, state.push(Node::Not { child: child.index() }, child.height() + 1)))
         }
-        Some(b'[') => value_path(input, path),
-        _ => attr_exp(input, path),
+        Some(b'[') => value_path(state, input, path),
+        _ => attr_exp(state, input, path),
     }
 }
 
-/// `"(" FILTER ")"`.
-fn parentheses(input: Input<'_>) -> Parsed<'_, Subtree> {
-    if let Err(kind) = input.state.enter() {
-        return input.fail(kind);
+/// `"(" FILTER ")"`, at its first parenthesis.
+fn parentheses<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Subtree> {
+    if let Err(kind) = state.enter() {
+        return state.fail(input, kind);
     }
-    let (input, part) = filter(input.take_from(1), End::Parenthesis)?;
-    input.state.leave();
+    let (input, part) = filter(state, input.get(1..).unwrap_or_default(), End::Parenthesis)?;
+    state.leave();
     Ok((input, part))
 }
 
 /// `valuePath = attrPath "[" valFilter "]"`, after its path, with a sub-attribute and a comparison as Entra appends
 /// them: `emails[type eq "work"].value eq "x"` is `emails[type eq "work" and value eq "x"]`.
-fn value_path(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
-    let state = input.state;
-    let (mut input, mut condition) = brackets(input)?;
-    if input.first() == Some(b'.') {
+fn value_path<'a>(state: &State<'a>, input: &'a [u8], path: PathSpan) -> Parsed<'a, Subtree> {
+    let (mut input, mut condition) = brackets(state, input)?;
+    if input.first() == Some(&b'.') {
         if !state.allows(Quirk::ValuePathComparison) {
-            return input.fail(FilterErrorKind::AfterBrackets);
+            return state.fail(input, FilterErrorKind::AfterBrackets);
         }
         let mut all = Chain::new(Join::And);
         state.add(&mut all, condition);
-        let (rest, (sub, _)) = (sub_attr, blanks).parse_complete(input)?;
-        let (rest, comparison) = attr_exp(rest, sub)?;
+        let (rest, sub) = sub_attr(state, input)?;
+        let (rest, _) = blanks(rest)?;
+        let (rest, comparison) = attr_exp(state, rest, sub)?;
         state.add(&mut all, comparison);
-        condition = state.finish(all);
+        condition = state.finish(&mut all);
         // An `or` in the brackets gets parentheses, which the source does not have: check the depth again.
-        if let Err(kind) = state.check_height(condition.height) {
-            return input.fail(kind);
+        if let Err(kind) = state.check_height(condition.height()) {
+            return state.fail(input, kind);
         }
         input = rest;
     }
-    Ok((input, state.push(Node::ValuePath { path, condition: condition.index }, condition.height + 1)))
+    Ok((input, state.push(Node::ValuePath { path, condition: condition.index() }, condition.height() + 1)))
 }
 
-/// `"[" valFilter "]"`.
-pub(super) fn brackets(input: Input<'_>) -> Parsed<'_, Subtree> {
-    let state = input.state;
+/// `"[" valFilter "]"`, at its first bracket.
+pub(super) fn brackets<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Subtree> {
     if let Err(kind) = state.enter_brackets().and_then(|()| state.enter()) {
-        return input.fail(kind);
+        return state.fail(input, kind);
     }
-    let (input, condition) = filter(input.take_from(1), End::Bracket)?;
+    let (input, condition) = filter(state, input.get(1..).unwrap_or_default(), End::Bracket)?;
     state.leave();
     state.leave_brackets();
     Ok((input, condition))
 }
 
 /// `attrExp = (attrPath SP "pr") / (attrPath SP compareOp SP compValue)`, after its path.
-pub(super) fn attr_exp(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
-    if let Err(kind) = input.state.count_term() {
-        return input.refuse(FilterError::new(kind, path.start as usize));
+pub(super) fn attr_exp<'a>(state: &State<'a>, input: &'a [u8], path: PathSpan) -> Parsed<'a, Subtree> {
+    if let Err(kind) = state.count_term() {
+        return state.refuse(FilterError::new(kind, path.start as usize));
     }
     match present_or_compare_op(input) {
-        Ok((rest, None)) => Ok((rest, input.state.push(Node::Present { path }, 0))),
+        Ok((rest, None)) => Ok((rest, state.push(Node::Present { path }, 0))),
         Ok((rest, Some(operator))) => {
-            let (rest, (_, value)) = (blanks, comp_value).parse_complete(rest)?;
-            Ok((rest, input.state.push(Node::Compare { path, operator, value }, 0)))
+            let (rest, _) = blanks(rest)?;
+            let (rest, value) = comp_value(state, rest)?;
+            Ok((rest, state.push(Node::Compare { path, operator, value }, 0)))
         }
-        Err(_) => no_operator(input, path),
+        Err(_) => no_operator(state, input, path),
     }
 }
 
 /// Refuses a path without an operator. The error says whether a keyword was read as a path.
 #[cold]
-fn no_operator(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
-    if is_word(input, path, "not") {
-        input.fail(FilterErrorKind::Not)
-    } else if is_word(input, path, "and") || is_word(input, path, "or") {
-        input.refuse(FilterError::new(FilterErrorKind::Expression, path.start as usize))
+fn no_operator<'a>(state: &State<'a>, input: &'a [u8], path: PathSpan) -> Parsed<'a, Subtree> {
+    if is_word(state, path, "not") {
+        state.fail(input, FilterErrorKind::Not)
+    } else if is_word(state, path, "and") || is_word(state, path, "or") {
+        state.refuse(FilterError::new(FilterErrorKind::Expression, path.start as usize))
     } else {
-        input.fail(FilterErrorKind::Operator)
+        state.fail(input, FilterErrorKind::Operator)
     }
 }
 
-fn is_word(input: Input<'_>, path: PathSpan, word: &str) -> bool {
-    path.within(input.state.source()).eq_ignore_ascii_case(word)
+fn is_word(state: &State<'_>, path: PathSpan, word: &str) -> bool {
+    path.within(state.source()).eq_ignore_ascii_case(word)
 }

@@ -7,8 +7,7 @@ use nom::{
 
 use super::{
     expression::{attr_exp, brackets},
-    input::{Input, Parsed, expect, parse},
-    state::State,
+    state::{Parsed, State},
     word::{attr_path, blanks, sub_attr},
 };
 use crate::{
@@ -35,7 +34,7 @@ pub(crate) fn parse_patch_path<'a>(
     Reading { limits, tolerance }: Reading<'_>,
 ) -> Result<PatchPathParts<'a>, FilterError> {
     let state = State::new(text, limits.path_bytes, limits, tolerance)?;
-    let (path, selection) = parse(&state, path)?;
+    let (path, selection) = state.parse(path)?;
     let whole = PathRef::new(path.within(text), path.shape);
     Ok(match selection {
         Selection::All => PatchPathParts { path: whole, condition: None, sub_attribute: None },
@@ -58,24 +57,26 @@ enum Selection {
 }
 
 /// `PATH = attrPath / valuePath [subAttr]`, or `attrExp` (erratum 7122), with the end of the text after it.
-fn path(input: Input<'_>) -> Parsed<'_, (PathSpan, Selection)> {
-    let (input, path) = attr_path(FilterErrorKind::Path(PathErrorKind::Name))(input)?;
+fn path<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, (PathSpan, Selection)> {
+    let (input, path) = attr_path(state, input, FilterErrorKind::Path(PathErrorKind::Name))?;
     let (input, _) = blanks(input)?;
     let (input, selection) = match input.first() {
         None => (input, Selection::All),
-        Some(b'[') => (brackets, opt(sub_attr))
-            .map(|(condition, sub_attribute)| Selection::Brackets { condition, sub_attribute })
-            .parse_complete(input)?,
+        Some(b'[') => {
+            let (input, condition) = brackets(state, input)?;
+            let (input, sub_attribute) = opt(|input| sub_attr(state, input)).parse_complete(input)?;
+            (input, Selection::Brackets { condition, sub_attribute })
+        }
         Some(_) => {
             let name = match path.shape.sub_attribute() {
                 Some((start, shape)) => PathSpan { start: path.start + u32::from(start), shape },
-                None => input.state.add_name("value"),
+                None => state.add_name("value"),
             };
-            let (input, condition) = attr_exp(input, name)?;
+            let (input, condition) = attr_exp(state, input, name)?;
             (input, Selection::Comparison(condition))
         }
     };
-    let (input, _) = (blanks, expect(FilterErrorKind::PathEnd, eof)).parse_complete(input)?;
+    let (input, _) = (blanks, state.expect(FilterErrorKind::PathEnd, eof)).parse_complete(input)?;
     Ok((input, (path, selection)))
 }
 

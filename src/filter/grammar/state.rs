@@ -1,9 +1,14 @@
 //! The state of a parse: the nodes so far, the decoded strings, the budgets and the error.
 //!
+//! The parsers are functions of the state and of the unread bytes. Without the state in their input, the input is a
+//! slice, which a call passes in registers.
+//!
 //! Alternatives of the grammar share the state, and a failed alternative does not undo its changes. A parser therefore
 //! changes the state only after the text has decided the alternative.
 
 use std::cell::{Cell, RefCell};
+
+use nom::{Err, IResult, Parser};
 
 use crate::{
     filter::{
@@ -24,6 +29,12 @@ const MAX_BYTES: usize = 1 << 30;
 pub(super) fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
+
+/// The result of a parser: the unread bytes and the parsed value.
+///
+/// The error is empty, so that a failed alternative costs nothing. `Err::Error` means that another alternative may
+/// accept the text. `Err::Failure` means that the text is refused and that the state has the [`FilterError`].
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 
 pub(super) struct State<'a> {
     source: &'a str,
@@ -69,16 +80,20 @@ impl<'a> State<'a> {
         })
     }
 
-    pub(super) fn into_filter(self, root: Subtree) -> Filter {
-        let decoded = self.decoded.into_inner();
+    /// The filter with this root. `text` is a copy of the source.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the parts of the filter are written to their place: see `Shape`")]
+    pub(super) fn into_filter(&self, root: Subtree) -> Filter {
+        let decoded = self.decoded.take();
         let text = if decoded.is_empty() { self.source.into() } else { [self.source, &*decoded].concat().into() };
-        Filter { text, nodes: self.nodes.into_inner(), height: root.height, brackets: self.brackets.get() }
+        Filter { text, nodes: self.nodes.take(), height: root.height(), brackets: self.brackets.get() }
     }
 
     pub(super) fn source(&self) -> &'a str {
         self.source
     }
 
+    #[inline]
     pub(super) fn push(&self, node: Node, height: u16) -> Subtree {
         push(&mut self.nodes.borrow_mut(), node, height)
     }
@@ -88,7 +103,7 @@ impl<'a> State<'a> {
         chain.add(&mut self.nodes.borrow_mut(), part);
     }
 
-    pub(super) fn finish(&self, chain: Chain) -> Subtree {
+    pub(super) fn finish(&self, chain: &mut Chain) -> Subtree {
         chain.finish(&mut self.nodes.borrow_mut())
     }
 
@@ -159,12 +174,38 @@ impl<'a> State<'a> {
         allowed
     }
 
-    pub(super) fn refuse(&self, error: FilterError) {
-        self.error.set(error);
+    /// The offset of the unread bytes.
+    pub(super) fn offset(&self, unread: &[u8]) -> usize {
+        self.source.len().saturating_sub(unread.len())
     }
 
-    /// The error of a refused text.
-    pub(super) fn error(&self) -> FilterError {
-        self.error.get()
+    /// Parses the whole text.
+    pub(super) fn parse<T>(&self, parser: impl FnOnce(&Self, &'a [u8]) -> Parsed<'a, T>) -> Result<T, FilterError> {
+        parser(self, self.source.as_bytes()).map(|(_, value)| value).map_err(|_| self.error.get())
+    }
+
+    /// Refuses each text that `parser` does not accept: the fault is at the start of that text.
+    pub(super) fn expect<T>(
+        &self,
+        kind: FilterErrorKind,
+        mut parser: impl Parser<&'a [u8], Output = T, Error = ()>,
+    ) -> impl FnMut(&'a [u8]) -> Parsed<'a, T> {
+        move |input| match parser.parse_complete(input) {
+            Err(Err::Error(())) => self.fail(input, kind),
+            parsed => parsed,
+        }
+    }
+
+    /// Refuses the text: the fault is at the start of the unread bytes.
+    #[cold]
+    pub(super) fn fail<T>(&self, unread: &[u8], kind: FilterErrorKind) -> Parsed<'a, T> {
+        self.refuse(FilterError::new(kind, self.offset(unread)))
+    }
+
+    /// Refuses the text.
+    #[cold]
+    pub(super) fn refuse<T>(&self, error: FilterError) -> Parsed<'a, T> {
+        self.error.set(error);
+        Err(Err::Failure(()))
     }
 }

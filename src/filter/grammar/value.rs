@@ -8,9 +8,8 @@ use nom::{
 };
 
 use super::{
-    input::{Input, Parsed, expect},
     number,
-    state::narrow,
+    state::{Parsed, State, narrow},
     string::string,
     word::{byte, word, word_end},
 };
@@ -21,14 +20,17 @@ use crate::filter::{
 
 /// `compValue = false / null / true / number / string`.
 #[inline]
-pub(super) fn comp_value(input: Input<'_>) -> Parsed<'_, Value> {
+pub(super) fn comp_value<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Value> {
+    let string = |input| string(state, input);
+    let number = |input| number(state, input);
+    let no_value = |input| no_value(state, input);
     alt((string.map(Value::String), number.map(Value::Number), name, no_value)).parse_complete(input)
 }
 
 /// `false / null / true`, in lower case only.
 #[inline]
-fn name(input: Input<'_>) -> Parsed<'_, Value> {
-    map_opt(word, |word| match word.rest {
+fn name(input: &[u8]) -> Parsed<'_, Value> {
+    map_opt(word, |word| match word {
         b"true" => Some(Value::Boolean(true)),
         b"false" => Some(Value::Boolean(false)),
         b"null" => Some(Value::Null),
@@ -39,22 +41,23 @@ fn name(input: Input<'_>) -> Parsed<'_, Value> {
 
 /// `number`. A minus or a digit decides that the value is a number.
 #[inline]
-fn number(input: Input<'_>) -> Parsed<'_, Span> {
+fn number<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Span> {
     let kind = FilterErrorKind::Number;
-    let number = terminated(expect(kind, number::number), word_end(kind));
+    let number = terminated(state.expect(kind, number::number), |rest| word_end(state, rest, kind));
     let (rest, number) = preceded(peek(byte(b"-0123456789")), number).parse_complete(input)?;
-    Ok((rest, Span { start: narrow(input.offset()), len: narrow(number.rest.len()) }))
+    Ok((rest, Span::new(narrow(state.offset(input)), narrow(number.len()))))
 }
 
 /// Refuses a text that is not a value. The error says how the client can correct the text.
 #[cold]
-fn no_value(input: Input<'_>) -> Parsed<'_, Value> {
+fn no_value<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Value> {
     let (_, word) = word(input)?;
-    let is_name = |name: &str| word.rest.eq_ignore_ascii_case(name.as_bytes());
-    input.fail(match input.first() {
+    let is_name = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let kind = match input.first() {
         Some(b'\'' | 0x80..) => FilterErrorKind::Quotes,
-        _ if word.rest.is_empty() => FilterErrorKind::Value,
+        _ if word.is_empty() => FilterErrorKind::Value,
         _ if ["true", "false", "null"].into_iter().any(is_name) => FilterErrorKind::LowerCase,
         _ => FilterErrorKind::Quotes,
-    })
+    };
+    state.fail(input, kind)
 }
