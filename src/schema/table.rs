@@ -72,7 +72,7 @@ impl Table {
 
     /// All attributes without the root.
     pub(super) fn ids(&self) -> impl Iterator<Item = AttributeId> + use<> {
-        (1..u16::try_from(self.len()).unwrap_or(u16::MAX)).map(AttributeId)
+        (1..=u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)).map(AttributeId)
     }
 
     fn attribute(&self, id: AttributeId) -> &Attribute {
@@ -230,4 +230,20 @@ fn hash(name: &str) -> usize {
     let last = bytes.len().wrapping_sub(1);
     let mixed = bytes.len() ^ (fold(0) << 3) ^ (fold(last) << 1) ^ (fold(bytes.len() / 2) << 5);
     mixed ^ (mixed >> 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The characteristics of every attribute are examined, such as whether it is secret.
+    #[test]
+    fn a_full_table_has_an_id_for_each_attribute() {
+        let mut table = Table::new();
+        let mut push =
+            |number: u32| table.push(AttributeId::ROOT, Attribute::new(format!("a{number}"), AttributeType::String));
+        let pushed: Vec<AttributeId> = (1..=65_535).map(|number| push(number).expect("room")).collect();
+        assert!(push(65_536).is_err());
+        assert!(table.ids().eq(pushed));
+    }
 }

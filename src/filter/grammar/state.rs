@@ -80,7 +80,7 @@ impl<'a> State<'a> {
         })
     }
 
-    /// The filter with this root. `text` is a copy of the source.
+    /// The filter with this root, and with a copy of the source before the decoded strings.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the parts of the filter are written to their place: see `Shape`")]
     pub(super) fn into_filter(&self, root: Subtree) -> Filter {

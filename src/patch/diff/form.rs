@@ -46,7 +46,7 @@ impl Form<'_> {
                 let counts = |id: AttributeId| Some(id) != primary && is_writable(self.resource_type, id);
                 out.push('{');
                 for (id, value) in object.sorted().into_iter().filter(|(id, _)| counts(*id)) {
-                    let _infallible = write!(out, "{id:?}");
+                    let _infallible = write!(out, "{id:?}=");
                     self.write(id, value, out);
                 }
                 out.push('}');

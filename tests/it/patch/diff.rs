@@ -4,7 +4,7 @@ mod properties;
 mod table;
 mod texts;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::patch::fixtures::Before;
 use scim_core::{
@@ -13,9 +13,9 @@ use scim_core::{
     patch::Patch,
     quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
-    schema::{AttributeId, AttributeType, Mutability, ResourceType},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema},
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 pub(crate) fn user(json: &Json) -> Resource {
     Resource::from_json(Before::User.resource_type(), json.to_string().as_bytes()).unwrap()
@@ -23,6 +23,31 @@ pub(crate) fn user(json: &Json) -> Resource {
 
 pub(crate) fn group(json: &Json) -> Resource {
     Resource::from_json(Before::Group.resource_type(), json.to_string().as_bytes()).unwrap()
+}
+
+/// A resource type with a list of 120 whole numbers `s0` to `s119` in each value.
+fn wide() -> Arc<ResourceType> {
+    let parts = (0..120).map(|number| Attribute::new(format!("s{number}"), AttributeType::Integer));
+    let schema =
+        Schema::new("urn:example:Wide", "Wide").with_attribute(Attribute::complex("list", parts).multi_valued());
+    Arc::new(ResourceType::builder("Wide", "Wides", schema).build().unwrap())
+}
+
+/// The ids of two sub-attributes can have the same digits at the start: 11 and 15 is not 111 and 5.
+#[test]
+fn values_of_sub_attributes_with_similar_ids_differ() {
+    let resource_type = wide();
+    for (was, becomes) in (0..120).flat_map(|was| [(was, (was + 100) % 120), (was, (was + 11) % 120)]) {
+        for (number, other) in [(15, 5), (5, 15), (11, 1)] {
+            let read = |name: u32, number: u32| {
+                let json = json!({"id": "1", "list": [{(format!("s{name}")): number}]});
+                Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+            };
+            let (before, after) = (read(was, number), read(becomes, other));
+            let patches = scim_core::patch::diff(&before, &after, &Limits::default()).unwrap();
+            assert_eq!(seen(&send(&before, &patches, &Limits::default())), seen(&after), "s{was} and s{becomes}");
+        }
+    }
 }
 
 /// Sends the patches one after the other to a service provider with these limits that tolerates no quirk. Each patch
