@@ -25,7 +25,7 @@ pub(in crate::filter) fn parse_filter(
 ) -> Result<Filter, FilterError> {
     let state = State::new(text, limits.filter_bytes, limits, tolerance)?;
     let root = state.parse(|state, input| filter(state, input, End::Text))?;
-    Ok(state.into_filter(root))
+    Ok(state.take_filter(root))
 }
 
 /// The end of an expression with all its operands.

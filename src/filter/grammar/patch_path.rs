@@ -41,10 +41,10 @@ pub(crate) fn parse_patch_path<'a>(
         Selection::Brackets { condition, sub_attribute } => PatchPathParts {
             path: whole,
             sub_attribute: sub_attribute.map(|sub| sub.within(text)),
-            condition: Some(state.into_filter(condition)),
+            condition: Some(state.take_filter(condition)),
         },
         Selection::Comparison(condition) => {
-            PatchPathParts { path: whole.parent(), condition: Some(state.into_filter(condition)), sub_attribute: None }
+            PatchPathParts { path: whole.parent(), condition: Some(state.take_filter(condition)), sub_attribute: None }
         }
     })
 }

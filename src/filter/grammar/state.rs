@@ -80,10 +80,10 @@ impl<'a> State<'a> {
         })
     }
 
-    /// The filter with this root, and with a copy of the source before the decoded strings.
+    /// Moves the nodes and the decoded strings into a filter with this root. Its text begins with a copy of the source.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the parts of the filter are written to their place: see `Shape`")]
-    pub(super) fn into_filter(&self, root: Subtree) -> Filter {
+    pub(super) fn take_filter(&self, root: Subtree) -> Filter {
         let decoded = self.decoded.take();
         let text = if decoded.is_empty() { self.source.into() } else { [self.source, &*decoded].concat().into() };
         Filter { text, nodes: self.nodes.take(), height: root.height(), brackets: self.brackets.get() }
