@@ -206,7 +206,7 @@ impl Filters {
     }
 
     fn collect(&mut self, object: &Object) {
-        for (attribute, value) in object.iter() {
+        for (attribute, value) in object {
             for value in value.elements() {
                 match value {
                     Value::Complex(object) => self.collect(object),
