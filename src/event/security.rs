@@ -177,7 +177,7 @@ impl SecurityEvent {
     }
 
     fn feed(resource_type: &ResourceType, id: &str, uri: EventUri) -> Self {
-        let events = vec![(uri, Payload::default().json())];
+        let events = vec![alone(uri)];
         Self { uri: url("", resource_type, id).into(), external_id: None, transaction: None, events }
     }
 
@@ -245,7 +245,7 @@ impl SecurityEvent {
             (StateChange::Updated, _) => Some((EventUri::PatchNotice, EventUri::PatchFull)),
         };
         let change = match names {
-            None => (EventUri::Delete, Payload::default().json()),
+            None => alone(EventUri::Delete),
             Some((notice, full)) => {
                 let version = version.as_deref();
                 let data = registry.and_then(|registry| data(event, registry, version));
@@ -259,10 +259,7 @@ impl SecurityEvent {
         } else {
             event.is_deactivated().then_some(EventUri::Deactivate)
         };
-        let mut events = Vec::new();
-        events.extend(handover.map(|uri| (uri, Payload::default().json())));
-        events.push(change);
-        events.extend(activation.map(|uri| (uri, Payload::default().json())));
+        let events = handover.map(alone).into_iter().chain([change]).chain(activation.map(alone)).collect();
         Self {
             uri: event.uri().into(),
             external_id: event.external_id().map(Box::from),
@@ -323,6 +320,11 @@ struct Payload<'a> {
     attributes: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
+}
+
+/// An event whose URI alone is the report.
+fn alone(uri: EventUri) -> (EventUri, Box<RawValue>) {
+    (uri, Payload::default().json())
 }
 
 impl Payload<'_> {

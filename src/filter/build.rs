@@ -3,7 +3,7 @@
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
     grammar::is_number,
-    nodes::{Join, Node, Nodes, PathSpan, Slot, Span, Value},
+    nodes::{Join, Node, Nodes, PathSpan, Slot, Span, Value, narrow},
     tree::{Chain, Operand, Subtree, push},
 };
 use crate::path::{AttributePath, PathRef};
@@ -174,7 +174,7 @@ impl Filter {
     ///
     /// [`BuildErrorKind::TooDeep`] beyond [`Filter::MAX_DEPTH`].
     pub fn negate(mut self) -> Result<Self, BuildError> {
-        let child = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1);
+        let child = self.nodes.root();
         let root = push(&mut self.nodes, Node::Not { child }, self.height + 1);
         Builder { text: self.text.into(), nodes: self.nodes, brackets: self.brackets }.finish(root)
     }
@@ -220,7 +220,6 @@ impl Builder {
     /// Adds the text, and returns its start and its length.
     fn add(&mut self, text: &str) -> (u32, u32) {
         // `check_length` refuses a longer text later.
-        let narrow = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
         let added = (narrow(self.text.len()), narrow(text.len()));
         self.text.push_str(text);
         added
@@ -239,12 +238,12 @@ impl Builder {
     fn absorb(&mut self, filter: &Filter) -> Subtree {
         self.copy(filter, filter.nodes.as_slice(), 0);
         self.brackets |= filter.brackets;
-        Subtree::new(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), filter.height)
+        Subtree::new(self.nodes.root(), filter.height)
     }
 
     /// Appends `slots` of `filter` with their texts. `first` is the index of the first of them in `filter`.
     fn copy(&mut self, filter: &Filter, slots: &[Slot], first: u32) {
-        let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let base = narrow(self.nodes.len());
         let moved = |index: u32| index.wrapping_sub(first).wrapping_add(base);
         self.nodes.reserve(slots.len() + 1);
         for slot in slots {

@@ -5,6 +5,13 @@
 use super::Operator;
 use crate::path::Shape;
 
+/// Converts an offset in a text or the index of a node. A parsed text is at most 1 GiB long, a built text is refused beyond 4
+/// GiB, and a node takes about four bytes of its text, so these numbers fit.
+#[inline]
+pub(super) fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
 /// A part of a filter's text: the start and the length, in one number as in a [`Shape`].
 #[derive(Clone, Copy)]
 pub(super) struct Span(u64);
@@ -105,6 +112,11 @@ impl Nodes {
 
     pub(super) fn len(&self) -> usize {
         self.as_slice().len()
+    }
+
+    /// The index of the last node, which is the root of all nodes.
+    pub(super) fn root(&self) -> u32 {
+        narrow(self.len()).wrapping_sub(1)
     }
 
     /// Makes room for `more` nodes.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::{
     Expression, Filter, Literal,
-    nodes::{Join, Node, Nodes, PathSpan, Slot, Value},
+    nodes::{Join, Node, Nodes, PathSpan, Slot, Value, narrow},
 };
 use crate::path::PathRef;
 
@@ -36,10 +36,10 @@ impl Subtree {
     }
 }
 
-/// Adds a node. A text is far shorter than 4 GiB and a node takes about four of its bytes, so the index fits.
+/// Adds a node.
 #[inline]
 pub(super) fn push(nodes: &mut Nodes, node: Node, height: u16) -> Subtree {
-    Subtree::new(u32::try_from(nodes.push(node)).unwrap_or(u32::MAX), height)
+    Subtree::new(narrow(nodes.push(node)), height)
 }
 
 /// The operands of an `and` or `or` under construction.
@@ -47,6 +47,7 @@ pub(super) struct Chain {
     join: Join,
     /// The first operand, with its own height: the height if it remains the only operand and needs no parentheses.
     first: Subtree,
+    /// The index of the last operand, and the number of operands: as wide as a register, as in a [`Subtree`].
     last: usize,
     len: usize,
     height: u16,
@@ -81,7 +82,6 @@ impl Chain {
 
     /// Returns the chain as one subtree, or its only operand. The chain is empty then.
     pub(super) fn finish(&mut self, nodes: &mut Nodes) -> Subtree {
-        let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
         let (first, last, len, height) = (self.first, narrow(self.last), narrow(self.len), self.height);
         (self.len, self.height) = (0, 0);
         if len == 1 {
@@ -92,7 +92,7 @@ impl Chain {
 }
 
 pub(super) fn root(filter: &Filter) -> Operand<'_> {
-    Operand { filter, index: u32::try_from(filter.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1) }
+    Operand { filter, index: filter.nodes.root() }
 }
 
 pub(super) fn conjuncts(filter: &Filter) -> impl ExactSizeIterator<Item = Operand<'_>> {

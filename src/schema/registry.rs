@@ -193,16 +193,12 @@ fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
     };
     let own = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
     let mut schemas: Vec<Schema> = Vec::new();
-    let mut add = |schema: &Schema| {
+    for schema in types.iter().flat_map(|resource_type| resource_type.schemas()).chain(&own) {
         if !schemas.iter().any(|known| known.id().eq_ignore_ascii_case(schema.id())) {
             let schema = schema.clone();
             schemas.push(if is_base(&schema) { schema.with_common_attributes() } else { schema });
         }
-    };
-    for resource_type in types {
-        resource_type.schemas().for_each(&mut add);
     }
-    own.iter().for_each(add);
     schemas
 }
 

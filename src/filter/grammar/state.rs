@@ -13,7 +13,7 @@ use nom::{Err, IResult, Parser};
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        nodes::{Node, Nodes, PathSpan},
+        nodes::{Node, Nodes, PathSpan, narrow},
         tree::{Chain, Subtree, push},
     },
     limits::Limits,
@@ -24,11 +24,6 @@ use crate::{
 /// The maximum length of a filter in bytes, independent of `Limits`: a quarter of the range of `u32` offsets, because
 /// decoded strings follow the source.
 const MAX_BYTES: usize = 1 << 30;
-
-/// Converts an offset. Texts are at most [`MAX_BYTES`] long, so their offsets fit.
-pub(super) fn narrow(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
-}
 
 /// The result of a parser: the unread bytes and the parsed value.
 ///
@@ -177,6 +172,11 @@ impl<'a> State<'a> {
     /// The offset of the unread bytes.
     pub(super) fn offset(&self, unread: &[u8]) -> usize {
         self.source.len().saturating_sub(unread.len())
+    }
+
+    /// The text between two positions, each given by its unread bytes.
+    pub(super) fn between(&self, start: &[u8], end: &[u8]) -> &'a str {
+        self.source.get(self.offset(start)..self.offset(end)).unwrap_or_default()
     }
 
     /// Parses the whole text.

@@ -10,10 +10,14 @@ use nom::{
 };
 
 use super::{
-    state::{Parsed, State, narrow},
+    state::{Parsed, State},
     word::{byte, word_end},
 };
-use crate::filter::{FilterErrorKind, literal::is_special, nodes::Span};
+use crate::filter::{
+    FilterErrorKind,
+    literal::is_special,
+    nodes::{Span, narrow},
+};
 
 /// `string = quotation-mark *char quotation-mark`.
 #[inline]
@@ -21,7 +25,7 @@ pub(super) fn string<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Span>
     let (start, _) = byte(b"\"").parse_complete(input)?;
     let (end, _) = take_till(is_special).parse_complete(start)?;
     let (end, span) = match end.first() {
-        Some(b'\\') => with_escapes(state, start)?,
+        Some(b'\\') => with_escapes(state, start, end)?,
         _ => (end, Span::new(narrow(state.offset(start)), narrow(start.offset(end)))),
     };
     let (rest, ()) = closing_quote(state, end)?;
@@ -29,22 +33,22 @@ pub(super) fn string<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Span>
     Ok((rest, span))
 }
 
-/// `*char` with an escape. The decoded string follows the source in the filter's text.
-fn with_escapes<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Span> {
+/// `*char` with an escape, from `first_escape` on; `text` begins with the characters before it. The decoded string follows the
+/// source in the filter's text.
+fn with_escapes<'a>(state: &State<'a>, text: &'a [u8], first_escape: &'a [u8]) -> Parsed<'a, Span> {
     let mut decoded = state.take_decoded();
     let start = decoded.len();
     if start == 0 {
         // An escape is never shorter than its character, so this capacity suffices for all further strings.
-        decoded.reserve(input.len());
+        decoded.reserve(text.len());
     }
-    let (rest, first) = unescaped(state, input)?;
-    decoded.push_str(first);
+    decoded.push_str(state.between(text, first_escape));
     let add = |(), (escaped, unescaped): (char, &str)| {
         decoded.push(escaped);
         decoded.push_str(unescaped);
     };
     let part = (|input| escaped(state, input), |input| unescaped(state, input));
-    let (rest, ()) = fold_many0(part, || (), add).parse_complete(rest)?;
+    let (rest, ()) = fold_many0(part, || (), add).parse_complete(first_escape)?;
     let span = Span::new(narrow(state.source().len() + start), narrow(decoded.len() - start));
     state.set_decoded(decoded);
     Ok((rest, span))
@@ -53,9 +57,8 @@ fn with_escapes<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, Span> {
 /// `*unescaped`: the text up to a quotation mark, an escape or a control character.
 #[inline]
 fn unescaped<'a>(state: &State<'a>, input: &'a [u8]) -> Parsed<'a, &'a str> {
-    let (rest, text) = take_till(is_special).parse_complete(input)?;
-    let start = state.offset(input);
-    Ok((rest, state.source().get(start..start + text.len()).unwrap_or_default()))
+    let (rest, _) = take_till(is_special).parse_complete(input)?;
+    Ok((rest, state.between(input, rest)))
 }
 
 /// `escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )`: one character, which can need two

@@ -9,13 +9,13 @@ use nom::{
 
 use super::{
     number,
-    state::{Parsed, State, narrow},
+    state::{Parsed, State},
     string::string,
     word::{byte, word, word_end},
 };
 use crate::filter::{
     FilterErrorKind,
-    nodes::{Span, Value},
+    nodes::{Span, Value, narrow},
 };
 
 /// `compValue = false / null / true / number / string`.

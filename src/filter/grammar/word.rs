@@ -4,11 +4,11 @@
 
 use nom::{Err, IResult, Input, Parser, bytes::complete::take_while, combinator::map_opt};
 
-use super::state::{Parsed, State, narrow};
+use super::state::{Parsed, State};
 use crate::{
     filter::{
         FilterError, FilterErrorKind, Operator,
-        nodes::{Join, PathSpan},
+        nodes::{Join, PathSpan, narrow},
     },
     path::{PathError, PathErrorKind, Shape, is_path_byte},
 };
