@@ -36,6 +36,7 @@ use crate::{
     quirks::{Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
+    value::Text,
 };
 
 /// The URI of the PatchOp message (RFC 7644 §3.5.2).
@@ -73,7 +74,7 @@ pub struct Patch {
 #[derive(Clone)]
 pub struct Operation {
     op: Op,
-    path: Option<Box<str>>,
+    path: Option<Text>,
     value: Option<Box<RawValue>>,
 }
 
@@ -196,7 +197,7 @@ impl Patch {
         for (index, operation) in self.operations.iter_mut().enumerate() {
             let (path, value) = resolve(operation)?;
             if let Some(path) = path {
-                operation.path = Some(path);
+                operation.path = Some(path.into());
             }
             if let Some(value) = value {
                 let value = RawValue::from_string(value)
@@ -212,7 +213,7 @@ impl Patch {
 pub(crate) type Resolved = (Option<Box<str>>, Option<String>);
 
 impl Operation {
-    pub(crate) fn new(op: Op, path: Option<Box<str>>, value: Option<Box<RawValue>>) -> Self {
+    pub(crate) fn new(op: Op, path: Option<Text>, value: Option<Box<RawValue>>) -> Self {
         Self { op, path, value }
     }
 
@@ -263,7 +264,7 @@ impl fmt::Debug for Operation {
     /// Shows the size of the value, not the value: it may be a password, and many people can read logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Operation");
-        shown.field("op", &self.op).field("path", &self.path);
+        shown.field("op", &self.op).field("path", &self.path());
         if let Some(value) = self.value() {
             shown.field("value", &format_args!("({} bytes)", value.len()));
         }

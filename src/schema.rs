@@ -12,6 +12,7 @@ mod default_rules;
 mod display;
 mod documents;
 mod error;
+mod key;
 mod okta;
 mod references;
 mod registry;

@@ -17,6 +17,7 @@ use crate::{
     patch::{Op, Operation, PATCH_OP, Patch, PatchError, PatchErrorKind},
     quirks::{Quirk, Reading},
     resource::{body_text, is_deeper},
+    value::Text,
 };
 
 impl Patch {
@@ -80,6 +81,9 @@ const OPERATIONS: &str = "`Operations` to be a list of at least one operation";
 const OPERATION: &str = "an operation to be an object with `op`, `path` and `value`";
 const OP: &str = "`op` to be `add`, `remove` or `replace`";
 const PATH: &str = "`path` to be a string";
+
+/// Room for the operations of a typical message: to grow later would move all of them.
+const ROOM: usize = 8;
 
 /// The state that the visitors of a message share.
 struct Reader<'a> {
@@ -228,62 +232,95 @@ impl<'de> Visitor<'de> for OperationsSeed<'_, '_> {
     expecting!(OPERATIONS);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Operation>, A::Error> {
-        let mut operations = Vec::new();
+        let most = self.0.reading.limits.patch_operations;
+        let mut operations = Vec::with_capacity(ROOM);
         loop {
             self.0.expected = OPERATION;
             self.0.operation = Some(operations.len());
-            let Some(operation) = seq.next_element_seed(OperationSeed(self.0))? else { return Ok(operations) };
-            if operations.len() >= self.0.reading.limits.patch_operations {
+            let operation = OperationSeed { reader: self.0, operations: &mut operations };
+            if seq.next_element_seed(operation)?.is_none() {
+                return Ok(operations);
+            }
+            if operations.len() > most {
                 self.0.operation = None;
-                let message = format!("expected at most {} operations", self.0.reading.limits.patch_operations);
+                let message = format!("expected at most {most} operations");
                 return Err(self.0.fail(PatchError::new(PatchErrorKind::TooMany, message)));
             }
-            operations.push(operation);
         }
     }
 }
 
-struct OperationSeed<'a, 'b>(&'a mut Reader<'b>);
+/// Reads one operation and adds it to the others. The operation is made where it stays, since each move of it costs.
+struct OperationSeed<'a, 'b> {
+    reader: &'a mut Reader<'b>,
+    operations: &'a mut Vec<Operation>,
+}
 
 impl<'de> DeserializeSeed<'de> for OperationSeed<'_, '_> {
-    type Value = Operation;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Operation, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
-    type Value = Operation;
+    type Value = ();
 
     expecting!(OPERATION);
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Operation, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let (mut op, mut path, mut value) = (None, None, None);
         let mut members = Members::new(map, &["op", "path", "value"]);
-        while let Some(name) = members.next(|name| self.0.twice(name))? {
+        while let Some(name) = members.next(|name| self.reader.twice(name))? {
             match name {
                 "op" => {
-                    self.0.expected = OP;
-                    op = Some(members.value_by(OpSeed(self.0))?);
+                    self.reader.expected = OP;
+                    op = Some(members.value_by(OpSeed(self.reader))?);
                 }
                 "path" => {
-                    self.0.expected = PATH;
-                    path = members.value::<Option<Box<str>>>()?;
+                    self.reader.expected = PATH;
+                    path = members.value_by(PathSeed)?;
                 }
                 _ => value = Some(members.value::<Box<RawValue>>()?),
             }
-            self.0.expected = OPERATION;
+            self.reader.expected = OPERATION;
         }
         let Some(op) = op else {
-            return Err(self.0.fail(PatchError::syntax(format!("expected {OP}"))));
+            return Err(self.reader.fail(PatchError::syntax(format!("expected {OP}"))));
         };
         // An empty path means the resource itself, as a missing path does.
-        let operation = Operation::new(op, path.filter(|path| !path.trim_ascii().is_empty()), value);
-        if !operation.adds_described_element() || !self.0.reading.allows(Quirk::AddWithoutValue) {
-            operation.check(self.0.reading.limits).map_err(|fault| self.0.fail(fault))?;
+        let operation = Operation::new(op, path.filter(|path: &Text| !path.trim_ascii().is_empty()), value);
+        if !operation.adds_described_element() || !self.reader.reading.allows(Quirk::AddWithoutValue) {
+            operation.check(self.reader.reading.limits).map_err(|fault| self.reader.fail(fault))?;
         }
-        Ok(operation)
+        self.operations.push(operation);
+        Ok(())
+    }
+}
+
+/// Reads `path`: a string, or `null` like a missing path.
+struct PathSeed;
+
+impl<'de> DeserializeSeed<'de> for PathSeed {
+    type Value = Option<Text>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for PathSeed {
+    type Value = Option<Text>;
+
+    expecting!(PATH);
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
+        Ok(Some(path.into()))
     }
 }
 

@@ -176,8 +176,8 @@ impl Comparison<'_> {
                     return Ok(single);
                 }
                 let value = format!(
-                    "{{{}{}}}",
-                    self.resource_type.json_key(attribute),
+                    r#"{{"{}":{}}}"#,
+                    self.resource_type.attribute(attribute).name(),
                     self.json(attribute, &wanted_value(now))?
                 );
                 let whole = vec![Step::One { at: attribute, op: Op::Add, path: String::new(), value: Some(value) }];

@@ -50,7 +50,7 @@ impl Target {
         let resolve = |path: PathRef<'_>, tolerance: &mut Tolerance| {
             resource_type.resolve(path, tolerance).map_err(|unresolved| unknown(unresolved.path()))
         };
-        if !text.contains(['[', ' ']) {
+        if !may_have_condition(text) {
             let path = PathRef::parse(text).map_err(|error| {
                 let message = match error.kind() {
                     PathErrorKind::TooLong => format!("expected a path of at most {} bytes", u16::MAX),
@@ -78,7 +78,7 @@ impl Target {
     /// Whether the path is well-formed and names, possibly in its brackets, an attribute that the schema does not have.
     pub(super) fn is_unknown(resource_type: &ResourceType, text: &str, reading: &Reading<'_>) -> bool {
         let mut met = *reading.tolerance;
-        if !text.contains(['[', ' ']) {
+        if !may_have_condition(text) {
             return PathRef::parse(text).is_ok_and(|path| resource_type.resolve(path, &mut met).is_err());
         }
         let Ok(parts) = parse_patch_path(text, Reading::new(reading.limits, &mut met)) else { return false };
@@ -208,6 +208,12 @@ impl Elements {
             None => Ok(condition),
         }
     }
+}
+
+/// Whether the text has a bracket or a blank, which only a path with a condition can have.
+fn may_have_condition(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.contains(&b'[') || bytes.contains(&b' ')
 }
 
 /// The top-level attributes that an operation touches; `None` if it may touch any attribute.

@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
         let mut deserializer = Deserializer::from_str(raw.get());
         let mut value = None;
         let place = Place::Alone(&mut value);
-        let read = OfAttribute { reader: self, attribute, mode, place }.deserialize(&mut deserializer);
+        let read = OfAttribute::new(self, attribute, mode, place).deserialize(&mut deserializer);
         read.map(|()| value).map_err(|error| self.failed(&error, "a value of the attribute"))
     }
 

@@ -106,24 +106,41 @@ impl Judge<'_> {
         if !has_fixed && !self.resource_type.has_ruled_child(parent) {
             return Ok(());
         }
-        let changed = self.changed.filter(|_| parent == AttributeId::ROOT);
-        let is_judged = |attribute| changed.is_none_or(|changed| changed.binary_search(&attribute).is_ok());
-        let is_fixed = |attribute| has_fixed && self.resource_type.is_fixed(attribute) && is_judged(attribute);
-        for (attribute, value) in after {
-            if is_fixed(attribute) || self.resource_type.is_ruled(attribute) && is_judged(attribute) {
-                let was = before.and_then(|before| before.get(attribute));
-                if before.is_some() {
-                    self.changed(attribute, was, Some(value))?;
-                }
-                self.value(attribute, was, value)?;
+        if let Some(changed) = self.changed.filter(|_| parent == AttributeId::ROOT) {
+            for &attribute in changed {
+                self.member(attribute, has_fixed, before, after.get(attribute))?;
             }
+            return Ok(());
+        }
+        for (attribute, value) in after {
+            self.member(attribute, has_fixed, before, Some(value))?;
         }
         for (attribute, was) in before.into_iter().flat_map(Object::iter) {
-            if is_fixed(attribute) && !after.contains(attribute) {
+            if has_fixed && self.resource_type.is_fixed(attribute) && !after.contains(attribute) {
                 self.changed(attribute, Some(was), None)?;
             }
         }
         Ok(())
+    }
+
+    /// Checks the value of one attribute of an object whose old state is `before`. `has_fixed` is false if no attribute of
+    /// the object has a value that a client cannot change at will.
+    #[inline]
+    fn member(
+        &self,
+        attribute: AttributeId,
+        has_fixed: bool,
+        before: Option<&Object>,
+        after: Option<&Value>,
+    ) -> Result<(), ResourceError> {
+        if !(self.resource_type.is_ruled(attribute) || has_fixed && self.resource_type.is_fixed(attribute)) {
+            return Ok(());
+        }
+        let was = before.and_then(|before| before.get(attribute));
+        if before.is_some() {
+            self.changed(attribute, was, after)?;
+        }
+        after.map_or(Ok(()), |after| self.value(attribute, was, after))
     }
 
     /// Checks whether an attribute of an existing object may change from one value to the other.

@@ -7,7 +7,7 @@ mod text;
 use std::sync::Arc;
 
 pub(crate) use self::text::{SEGMENT, url};
-use self::text::{date_time, display, location, string, text, text_member};
+use self::text::{date_time, display, location, rest_of_member, string, text};
 use super::{Displays, Reference, Rendering, Resource};
 use crate::{
     schema::{AttributeId, ResourceType},
@@ -199,7 +199,7 @@ impl<'a> Writer<'a> {
 
     /// Writes `"name":`.
     fn key(&mut self, attribute: AttributeId) {
-        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
+        self.resource_type.write_key(attribute, self.out);
     }
 
     /// Writes `"name":{`; returns the start of the name in `out`.
@@ -217,7 +217,8 @@ impl<'a> Writer<'a> {
             return;
         }
         if let Value::String(value) = value {
-            return text_member(self.out, self.resource_type.json_text_key(attribute), value);
+            self.resource_type.write_text_key(attribute, self.out);
+            return rest_of_member(self.out, value);
         }
         let start = self.out.len();
         self.key(attribute);

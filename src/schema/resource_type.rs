@@ -249,15 +249,14 @@ impl ResourceType {
         self.table.is_named(id, name)
     }
 
-    /// `"name":` as written in JSON.
-    pub(crate) fn json_key(&self, id: AttributeId) -> &str {
-        let key = self.json_text_key(id);
-        key.strip_suffix('"').unwrap_or(key)
+    /// Adds `"name":` to the end of `out`.
+    pub(crate) fn write_key(&self, id: AttributeId, out: &mut Vec<u8>) {
+        self.table.node(id).key.append_name_to(out);
     }
 
-    /// `"name":"` as written in JSON before a text.
-    pub(crate) fn json_text_key(&self, id: AttributeId) -> &str {
-        &self.table.node(id).key
+    /// Adds `"name":"` to the end of `out`, the start of a member that is a text.
+    pub(crate) fn write_text_key(&self, id: AttributeId, out: &mut Vec<u8>) {
+        self.table.node(id).key.append_to(out);
     }
 
     /// Returns the resource type without these attributes and their sub-attributes. Every other attribute keeps its

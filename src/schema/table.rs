@@ -2,7 +2,7 @@
 //!
 //! This module knows no resource type; it does not check definitions.
 
-use super::{Attribute, AttributeId, AttributeType, Mutability, Returned, SchemaError, SchemaErrorKind};
+use super::{Attribute, AttributeId, AttributeType, Mutability, Returned, SchemaError, SchemaErrorKind, key::Key};
 
 /// The sub-attributes `value`, `$ref`, `primary` and `type` (RFC 7643 §2.4), looked up once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,8 +32,7 @@ pub(super) struct Node {
     pub(super) fixed: Extent,
     /// The next child of the same parent.
     pub(super) next: AttributeId,
-    /// The JSON key with its colon and the quotation mark of a text, such as `"userName":"`.
-    pub(super) key: Box<str>,
+    pub(super) key: Key,
 }
 
 /// The extent of a rule in an attribute.
@@ -118,8 +117,7 @@ impl Table {
         let id = u16::try_from(self.nodes.len() + 1)
             .map(AttributeId)
             .map_err(|_| SchemaError::new(SchemaErrorKind::TooMany, attribute.name()))?;
-        let key = format!("\"{}\":\"", attribute.name()).into_boxed_str();
-        self.nodes.push(Node { parent, key, ..Node::new(attribute) });
+        self.nodes.push(Node { parent, ..Node::new(attribute) });
         self.node_mut(parent).children.push(id);
         Ok(id)
     }
@@ -201,6 +199,7 @@ impl Table {
 impl Node {
     fn new(attribute: Attribute) -> Self {
         Self {
+            key: Key::new(attribute.name()),
             attribute,
             parent: AttributeId::ROOT,
             children: Vec::new(),
@@ -211,7 +210,6 @@ impl Node {
             ruled: Extent::default(),
             fixed: Extent::default(),
             next: AttributeId::ROOT,
-            key: Box::from(""),
         }
     }
 }

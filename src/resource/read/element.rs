@@ -100,7 +100,7 @@ impl OfAttribute<'_, '_> {
             return None;
         }
         let is_packed = match text.trim_ascii_start().as_bytes().first() {
-            Some(b'{') => self.data_type() == AttributeType::Complex,
+            Some(b'{') => self.data_type == AttributeType::Complex,
             Some(b'[') => self.mode == Mode::List,
             _ => false,
         };
@@ -113,8 +113,8 @@ impl OfAttribute<'_, '_> {
             let fault = ResourceErrorKind::Type { expected, found: "JSON in a string" };
             return Some(Err(self.reader.fail(self.attribute, fault)));
         }
-        let OfAttribute { reader, attribute, mode, place } = self;
-        let again = OfAttribute { reader, attribute: *attribute, mode: *mode, place: place.reborrow() };
+        let OfAttribute { reader, attribute, mode, place, .. } = self;
+        let again = OfAttribute::new(reader, *attribute, *mode, place.reborrow());
         let read = again.deserialize(&mut serde_json::Deserializer::from_str(text));
         Some(read.map_err(|_| match reader.fault {
             // The text did not fit the schema.

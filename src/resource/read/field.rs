@@ -197,7 +197,7 @@ impl Reader<'_> {
             {
                 let is_needed = !self.is_stored() && !self.has(first, value);
                 let place = Place::IdInUrl(is_needed.then_some(&mut referred));
-                map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One, place })?;
+                map.next_value_seed(OfAttribute::new(self, attribute, Mode::One, place))?;
                 continue;
             }
             let definition = self.resource_type.attribute(attribute);
@@ -208,7 +208,7 @@ impl Reader<'_> {
             }
             let mode = Mode::of(self.resource_type, attribute);
             let before = self.members.len();
-            map.next_value_seed(OfAttribute { reader: self, attribute, mode, place: Place::Member })?;
+            map.next_value_seed(OfAttribute::new(self, attribute, mode, Place::Member))?;
             if self.members.len() == before {
                 tally.unassigned = true;
                 tally.no_value |= conventional.value == Some(attribute);

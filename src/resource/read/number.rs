@@ -15,7 +15,7 @@ use crate::{
 impl OfAttribute<'_, '_> {
     /// Reads a whole number where the schema has text.
     pub(super) fn number_as_text<E: Error>(self, number: impl fmt::Display) -> Result<(), E> {
-        if self.data_type() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
+        if self.data_type == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
             return self.string(&number.to_string());
         }
         Err(self.refuse("a number"))
@@ -35,7 +35,7 @@ impl OfAttribute<'_, '_> {
         if text.len() > this.reader.limits.string {
             return Err(this.reader.fail(this.attribute, ResourceErrorKind::TooLong(this.reader.limits.string)));
         }
-        let number = if this.data_type() == AttributeType::Integer {
+        let number = if this.data_type == AttributeType::Integer {
             text.parse().ok().map(Value::Integer)
         } else {
             Decimal::parse(text).map(Value::Decimal)

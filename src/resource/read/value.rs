@@ -63,6 +63,8 @@ impl Place<'_> {
 pub(super) struct OfAttribute<'r, 'a> {
     pub(super) reader: &'r mut Reader<'a>,
     pub(super) attribute: AttributeId,
+    /// The type of the attribute, which is asked for several times.
+    pub(super) data_type: AttributeType,
     pub(super) mode: Mode,
     pub(super) place: Place<'r>,
 }
@@ -71,7 +73,7 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match self.data_type() {
+        match self.data_type {
             // serde has no number type that keeps all digits, but the text keeps them.
             AttributeType::Integer | AttributeType::Decimal => {
                 let raw = <&RawValue>::deserialize(deserializer)?;
@@ -82,14 +84,16 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
     }
 }
 
-impl OfAttribute<'_, '_> {
-    pub(super) fn data_type(&self) -> AttributeType {
-        self.reader.resource_type.attribute(self.attribute).data_type()
+impl<'r, 'a> OfAttribute<'r, 'a> {
+    #[inline]
+    pub(super) fn new(reader: &'r mut Reader<'a>, attribute: AttributeId, mode: Mode, place: Place<'r>) -> Self {
+        let data_type = reader.resource_type.attribute(attribute).data_type();
+        Self { reader, attribute, data_type, mode, place }
     }
 
     /// Refuses JSON of the type `found`, where another type is expected.
     pub(super) fn refuse<E: Error>(self, found: &'static str) -> E {
-        let expected = if self.mode == Mode::List { "an array" } else { article(self.data_type()) };
+        let expected = if self.mode == Mode::List { "an array" } else { article(self.data_type) };
         self.reader.fail(self.attribute, ResourceErrorKind::Type { expected, found })
     }
 
@@ -159,7 +163,7 @@ impl OfAttribute<'_, '_> {
     fn takes_as_it_is(&self, text: &str) -> bool {
         // JSON in a string begins with a bracket or a blank.
         let may_be_packed = |first: &u8| matches!(first, b'{' | b'[') || first.is_ascii_whitespace();
-        self.data_type() == AttributeType::String
+        self.data_type == AttributeType::String
             && self.mode != Mode::List
             && text.as_bytes().first().is_some_and(|first| !may_be_packed(first))
             && text.len() <= self.reader.limits.string
@@ -190,7 +194,7 @@ impl OfAttribute<'_, '_> {
             return read;
         }
         self.may_be_one("a string")?;
-        let data_type = self.data_type();
+        let data_type = self.data_type;
         if data_type == AttributeType::Reference
             && text.bytes().all(|byte| byte.is_ascii_whitespace())
             && self.reader.tolerance.allows(Quirk::BlankUri)
@@ -243,7 +247,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(article(self.data_type()))
+        f.write_str(article(self.data_type))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
@@ -253,7 +257,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 
     /// Reads `true` or `false` (RFC 7643 §2.3.2).
     fn visit_bool<E: Error>(mut self, truth: bool) -> Result<Self::Value, E> {
-        if self.data_type() != AttributeType::Boolean {
+        if self.data_type != AttributeType::Boolean {
             return Err(self.refuse("a boolean"));
         }
         self.may_be_one("a boolean")?;
@@ -290,7 +294,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, map: M) -> Result<Self::Value, M::Error> {
-        if self.data_type() != AttributeType::Complex {
+        if self.data_type != AttributeType::Complex {
             return Err(self.refuse("an object"));
         }
         self.may_be_one("an object")?;
@@ -307,7 +311,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
                 self.reader.open(attribute)?;
                 let mut only = None;
                 let place = Place::Alone(&mut only);
-                let element = OfAttribute { reader: &mut *self.reader, attribute, mode: Mode::Element, place };
+                let element = OfAttribute::new(&mut *self.reader, attribute, Mode::Element, place);
                 if array.next_element_seed(element)?.is_some() {
                     let more = array.next_element::<&RawValue>()?.is_some();
                     if more || !self.reader.tolerance.allows(Quirk::ListOfOne) {
@@ -340,7 +344,7 @@ impl Reader<'_> {
         for index in 0.. {
             self.index = Some(index);
             let place = Place::Element(&mut values);
-            let element = OfAttribute { reader: &mut *self, attribute, mode: Mode::Element, place };
+            let element = OfAttribute::new(&mut *self, attribute, Mode::Element, place);
             if array.next_element_seed(element)?.is_none() {
                 break;
             }

@@ -46,10 +46,9 @@ fn plain(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Writes `"name":"text",`, of which `key` is `"name":"`. Most members of resources are texts, so their parts are few: each
-/// part that is added waits for the length of the output after the part before.
-pub(super) fn text_member(out: &mut Vec<u8>, key: &str, text: &Text) {
-    out.extend_from_slice(key.as_bytes());
+/// Writes `text",` after `"name":"`. Most members of resources are texts, so their parts are few: each part that is added
+/// waits for the length of the output after the part before.
+pub(super) fn rest_of_member(out: &mut Vec<u8>, text: &Text) {
     if is_plain(text.as_bytes()) {
         text.append_to(out);
         out.extend_from_slice(b"\",");
@@ -182,8 +181,8 @@ mod tests {
                         let mut own = Vec::new();
                         string(&mut own, &Text::from(text.as_str()));
                         assert_eq!(own, serde_json::to_vec(&text).unwrap(), "{text:?}");
-                        let mut member = Vec::new();
-                        text_member(&mut member, "\"name\":\"", &Text::from(text.as_str()));
+                        let mut member = b"\"name\":\"".to_vec();
+                        rest_of_member(&mut member, &Text::from(text.as_str()));
                         assert_eq!(member, [b"\"name\":", own.as_slice(), b","].concat(), "{text:?}");
                         assert_eq!(is_plain(text.as_bytes()), !matches!(character, '\0'..' ' | '"' | '\\'), "{text:?}");
                     }
