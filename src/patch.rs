@@ -8,6 +8,7 @@ mod apply;
 mod builder;
 mod diff;
 mod doubles;
+mod draft;
 mod element;
 mod elements;
 mod error;
@@ -128,6 +129,37 @@ impl Patch {
     ///
     /// At the first operation that fails, or when the result breaks a rule of the schemas: see [`PatchErrorKind`].
     pub fn apply(&self, resource: &Resource, reading: Reading<'_>) -> Result<Option<Resource>, PatchError> {
+        let mut after = resource.clone();
+        let work = Work::new(reading.limits.work);
+        Ok(apply::apply(self, &mut after, reading, &work)?.then_some(after))
+    }
+
+    /// As [`Patch::apply`], on the resource itself: for a host that does not need the resource as it was. Returns whether the
+    /// resource changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Patch::apply`]. After an error the resource has all its old values.
+    ///
+    /// ```
+    /// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let mut stored = Resource::from_json(user, br#"{"userName": "bjensen", "title": "Guide"}"#)?;
+    /// let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+    ///
+    /// let patch = Patch::builder().replace("title", "Tour Guide").build()?;
+    /// assert!(patch.apply_to(&mut stored, Reading::new(&limits, &mut tolerance))?);
+    /// assert_eq!(stored.get("title").and_then(|title| title.as_str()), Some("Tour Guide"));
+    ///
+    /// // The second operation fails, so that neither operation has an effect.
+    /// let patch = Patch::builder().remove("title").remove("userName").build()?;
+    /// assert!(patch.apply_to(&mut stored, Reading::new(&limits, &mut tolerance)).is_err());
+    /// assert_eq!(stored.get("title").and_then(|title| title.as_str()), Some("Tour Guide"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn apply_to(&self, resource: &mut Resource, reading: Reading<'_>) -> Result<bool, PatchError> {
         let work = Work::new(reading.limits.work);
         apply::apply(self, resource, reading, &work)
     }

@@ -100,6 +100,10 @@ impl Resource {
         &mut self.root
     }
 
+    pub(crate) fn parts_mut(&mut self) -> (&Arc<ResourceType>, &mut Object) {
+        (&self.resource_type, &mut self.root)
+    }
+
     /// The identifier that the service provider assigned to the resource; empty before the assignment (RFC 7643 §3.1).
     pub fn id(&self) -> &str {
         self.root.get(AttributeId::ID).and_then(Value::as_str).unwrap_or_default()
@@ -166,19 +170,25 @@ impl Resource {
     /// The value of a singular attribute, or the list of a multi-valued attribute. `None` for a sub-attribute of a
     /// list's elements, which has no single value.
     pub fn value(&self, attribute: AttributeId) -> Option<&Value> {
-        self.object(self.resource_type.parent(attribute))?.get(attribute)
-    }
-
-    fn object(&self, attribute: AttributeId) -> Option<&Object> {
-        if attribute == AttributeId::ROOT {
-            return Some(&self.root);
-        }
-        self.object(self.resource_type.parent(attribute))?.get(attribute)?.as_object()
+        value_at(&self.resource_type, attribute, |top| self.root.get(top))
     }
 
     /// Whether the resource has data of the extension with this URI.
     pub fn has_extension(&self, uri: &str) -> bool {
         self.resource_type.extension(uri).is_some_and(|extension| self.root.contains(extension.attribute()))
+    }
+}
+
+/// The value of an attribute in a resource whose top-level attributes have the values that `top` returns; `None` for a
+/// sub-attribute of a list's elements, which has no single value.
+pub(crate) fn value_at<'v>(
+    resource_type: &ResourceType,
+    attribute: AttributeId,
+    top: impl Fn(AttributeId) -> Option<&'v Value> + Copy,
+) -> Option<&'v Value> {
+    match resource_type.parent(attribute) {
+        AttributeId::ROOT => top(attribute),
+        parent => value_at(resource_type, parent, top)?.as_object()?.get(attribute),
     }
 }
 

@@ -7,20 +7,19 @@ use std::{cell::Cell, sync::Arc};
 
 use serde_json::value::RawValue;
 
-use super::{PatchError, PatchErrorKind, membership::Fold};
+use super::{PatchError, PatchErrorKind, draft::Draft, membership::Fold};
 use crate::{
     limits::Work,
     quirks::Reading,
     resource::{Resource, is_assigned, read_value, same, search_units, text_units},
     schema::{AttributeId, Mutability, ResourceType},
-    value::{Object, Value},
+    value::Value,
 };
 
 /// A patch that is being applied.
 pub(crate) struct Application<'a> {
     pub(super) resource_type: &'a Arc<ResourceType>,
-    pub(super) before: &'a Resource,
-    pub(super) after: Resource,
+    pub(super) draft: Draft<'a>,
     /// Changes of lists of references that are not made yet.
     pub(super) folds: Vec<(AttributeId, Fold)>,
     /// Lists with changed single values, two of which may have become the same value.
@@ -40,12 +39,12 @@ impl<'a> Application<'a> {
     /// The units that one operation may spend. No other task of the thread runs before the operation ends.
     const OPERATION: u64 = 1_000_000;
 
-    /// An application to `before`, with no operation applied yet.
-    pub(crate) fn new(before: &'a Resource, reading: Reading<'a>, work: &'a Work) -> Self {
+    /// An application to `resource`, with no operation applied yet.
+    pub(crate) fn new(resource: &'a mut Resource, reading: Reading<'a>, work: &'a Work) -> Self {
+        let draft = Draft::new(resource);
         Self {
-            resource_type: before.resource_type(),
-            before,
-            after: before.clone(),
+            resource_type: draft.resource_type(),
+            draft,
             folds: Vec::new(),
             edited: Vec::new(),
             written: Vec::new(),
@@ -123,13 +122,12 @@ impl Application<'_> {
     pub(super) fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
         self.check_immutable(attribute, Some(&value))?;
         if self.resource_type.attribute(attribute).mutability() == Mutability::Immutable
-            && self.after.value(attribute).is_some()
+            && self.draft.value(attribute).is_some()
         {
             // The values are the same, perhaps in another spelling: an immutable value keeps its spelling.
             return Ok(());
         }
-        let parent = self.resource_type.parent(attribute);
-        if let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) {
+        if let Some(object) = self.draft.object_with(attribute) {
             object.insert(attribute, value);
         }
         Ok(())
@@ -137,7 +135,7 @@ impl Application<'_> {
 
     /// Removes the value of an attribute, and every object around it that becomes empty (RFC 7644 §3.5.2.2).
     pub(super) fn unassign(&mut self, attribute: AttributeId) -> Result<(), PatchError> {
-        if self.after.value(attribute).is_none() {
+        if self.draft.value(attribute).is_none() {
             return Ok(());
         }
         if self.resource_type.attribute(attribute).is_required() || self.is_required_extension(attribute) {
@@ -148,7 +146,7 @@ impl Application<'_> {
         }
         self.check_immutable(attribute, None)?;
         let parent = self.resource_type.parent(attribute);
-        let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) else { return Ok(()) };
+        let Some(object) = self.draft.object_with(attribute) else { return Ok(()) };
         object.remove(attribute);
         let is_empty = object.is_empty();
         self.forget_absent();
@@ -161,7 +159,7 @@ impl Application<'_> {
     /// Whether the attribute has a value that must stay, since the attribute has a default.
     #[inline]
     pub(super) fn keeps_value(&self, attribute: AttributeId) -> bool {
-        self.resource_type.attribute(attribute).default_value().is_some() && is_assigned(self.after.value(attribute))
+        self.resource_type.attribute(attribute).default_value().is_some() && is_assigned(self.draft.value(attribute))
     }
 
     #[inline]
@@ -176,7 +174,7 @@ impl Application<'_> {
         if self.resource_type.attribute(attribute).mutability() != Mutability::Immutable {
             return Ok(());
         }
-        match (self.before.value(attribute), value) {
+        match (self.draft.value_before(attribute), value) {
             (None, _) => Ok(()),
             (Some(before), Some(value)) if same(self.resource_type, attribute, before, value) => Ok(()),
             _ => Err(self.refused(attribute, "is immutable and keeps its value")),
@@ -190,11 +188,10 @@ impl Application<'_> {
 
     /// Takes the values of a list out of the resource; an empty list keeps their position.
     pub(super) fn take(&mut self, list: AttributeId) -> Vec<Value> {
-        if self.after.value(list).is_none() {
+        if self.draft.value(list).is_none() {
             return Vec::new();
         }
-        let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
-        match object.and_then(|object| object.get_mut(list)) {
+        match self.draft.object_with(list).and_then(|object| object.get_mut(list)) {
             Some(Value::List(values)) => std::mem::take(values).into_vec(),
             _ => Vec::new(),
         }
@@ -207,11 +204,11 @@ impl Application<'_> {
         }
         // All operations together may add as many values as one request may have. `Fold` counts references.
         let most = self.reading.limits.values;
-        let before = self.before.value(list).map_or(0, |before| before.elements().len());
+        let before = self.draft.value_before(list).map_or(0, |before| before.elements().len());
         if values.len() > before.saturating_add(most) && !self.resource_type.is_reference_list(list) {
             return Err(PatchError::new(PatchErrorKind::TooMany, format!("expected at most {most} values")));
         }
-        if let Some(object) = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list)) {
+        if let Some(object) = self.draft.object_with(list) {
             object.insert(list, Value::List(values.into()));
         }
         Ok(())
@@ -227,30 +224,11 @@ impl Application<'_> {
 
     /// Forgets that single values were changed of lists that no longer have a value.
     pub(super) fn forget_absent(&mut self) {
-        self.edited.retain(|list| self.after.value(*list).is_some());
+        self.edited.retain(|list| self.draft.value(*list).is_some());
     }
 
     /// Forgets that single values of a list were changed, since the client has replaced the whole list.
     pub(super) fn forget_edits(&mut self, list: AttributeId) {
         self.edited.retain(|edited| *edited != list);
-    }
-}
-
-/// The object of `attribute`, created if it is missing.
-pub(super) fn object_mut<'o>(
-    resource_type: &ResourceType,
-    root: &'o mut Object,
-    attribute: AttributeId,
-) -> Option<&'o mut Object> {
-    if attribute == AttributeId::ROOT {
-        return Some(root);
-    }
-    let outer = object_mut(resource_type, root, resource_type.parent(attribute))?;
-    if !outer.contains(attribute) {
-        outer.insert(attribute, Value::Complex(Object::new()));
-    }
-    match outer.get_mut(attribute) {
-        Some(Value::Complex(object)) => Some(object),
-        _ => None,
     }
 }

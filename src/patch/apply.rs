@@ -16,21 +16,24 @@ use super::{
 use crate::{
     limits::Work,
     quirks::{Quirk, Reading},
-    resource::{Resource, ResourceError, ResourceErrorKind, judge, judge_changes, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, judge_changes, read_value, same},
     schema::{AttributeId, ResourceType},
 };
 
 pub(super) fn apply(
     patch: &Patch,
-    before: &Resource,
+    resource: &mut Resource,
     reading: Reading<'_>,
     work: &Work,
-) -> Result<Option<Resource>, PatchError> {
-    let mut application = Application::new(before, reading, work);
-    for (index, operation) in patch.operations.iter().enumerate() {
-        application.step(index, operation)?;
+) -> Result<bool, PatchError> {
+    let mut application = Application::new(resource, reading, work);
+    let mut operations = patch.operations.iter().enumerate();
+    let applied = operations.try_for_each(|(index, operation)| application.step(index, operation));
+    let done = applied.and_then(|()| application.finish());
+    if done.is_err() {
+        application.draft.undo();
     }
-    application.finish()
+    done
 }
 
 impl Application<'_> {
@@ -195,7 +198,7 @@ impl Application<'_> {
             let mut met = *self.reading.tolerance;
             match (
                 read_value(self.resource_type, attribute, raw, &mut self.reading.on_trial(&mut met)),
-                self.before.value(attribute),
+                self.draft.value_before(attribute),
             ) {
                 // No client has read an attribute that is never returned, so its value is no echo. An acceptance
                 // would confirm a guess.
@@ -216,15 +219,15 @@ impl Application<'_> {
     fn unfold(&mut self, list: AttributeId) -> Result<(), PatchError> {
         if let Some(position) = self.folds.iter().position(|(folded, _)| *folded == list) {
             let (_, fold) = self.folds.swap_remove(position);
-            let values = self.after.value(list).map_or(0, |values| values.elements().len());
+            let values = self.draft.value(list).map_or(0, |values| values.elements().len());
             self.charge(u64::try_from(values).unwrap_or(u64::MAX))?;
-            fold.into_edit().apply(list, &mut self.after);
+            self.draft.edit(list, &fold.into_edit());
         }
         Ok(())
     }
 
-    /// The changed resource, or `None` if the operations change nothing.
-    pub(crate) fn finish(mut self) -> Result<Option<Resource>, PatchError> {
+    /// Ends the application after its last operation. Returns whether the operations changed the resource.
+    pub(crate) fn finish(&mut self) -> Result<bool, PatchError> {
         self.begin_operation();
         while let Some((list, _)) = self.folds.last() {
             let list = *list;
@@ -236,44 +239,19 @@ impl Application<'_> {
         for list in edited {
             self.drop_doubles(list)?;
         }
-        let written = self.written_at_top();
-        let judged = match &written {
-            Some(written) => {
-                let is_same = |top: &AttributeId| self.before.root().get(*top) == self.after.root().get(*top);
-                if written.iter().all(is_same) {
-                    return Ok(None);
-                }
-                judge_changes(self.before, &self.after, written)
-            }
-            None if self.after == *self.before => return Ok(None),
-            None => judge(Some(self.before), &self.after),
-        };
-        match judged {
-            Ok(()) => Ok(Some(self.after)),
-            Err(error) => Err(self.blame(&error)),
+        if !self.draft.is_changed() {
+            return Ok(false);
         }
-    }
-
-    /// The attributes at the top of the resource that the operations wrote to. `None` if an operation named the whole
-    /// resource or its schemas, and could change every attribute.
-    fn written_at_top(&self) -> Option<Vec<AttributeId>> {
-        let mut written = Vec::with_capacity(self.written.len());
-        for (_, attribute) in &self.written {
-            if [AttributeId::ROOT, AttributeId::SCHEMAS].contains(attribute) {
-                return None;
-            }
-            written.push(self.resource_type.top_level(*attribute));
-        }
-        written.sort_unstable();
-        written.dedup();
-        Some(written)
+        let judged = judge_changes(self.resource_type, self.draft.before(), self.draft.root());
+        judged.map_err(|error| self.blame(&error))?;
+        Ok(true)
     }
 
     /// Blames a broken rule on the last operation that wrote to the attribute.
     fn blame(&self, error: &ResourceError) -> PatchError {
         let mut blamed = PatchError::from(error.clone());
         let Some(broken) = error.attribute() else { return blamed };
-        if matches!(error.kind(), ResourceErrorKind::Required) && self.before.value(broken).is_some() {
+        if matches!(error.kind(), ResourceErrorKind::Required) && self.draft.value_before(broken).is_some() {
             blamed = PatchError::mutability(error.to_string()).at(error.path());
         }
         let top = self.top(broken);

@@ -15,7 +15,7 @@ impl Application<'_> {
     /// Values in the same spelling cannot be told apart: the first of them counts as unchanged. The rest keep
     /// their order, which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
-        let there = self.after.value(list).and_then(Value::as_list).unwrap_or_default();
+        let there = self.draft.value(list).and_then(Value::as_list).unwrap_or_default();
         let mut known = ValueSearch::new(self.resource_type, list, there, there.len()).exact();
         let mut seen = 0;
         let has_doubles = there.iter().any(|value| {
@@ -32,7 +32,7 @@ impl Application<'_> {
     }
 
     fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {
-        let before = self.before.value(list).map(Value::elements).unwrap_or_default();
+        let before = self.draft.value_before(list).map(Value::elements).unwrap_or_default();
         let mut stored: HashMap<Spelling, usize> = HashMap::new();
         for value in before {
             *stored.entry(spelling(self.resource_type, list, value)).or_default() += 1;

@@ -113,7 +113,7 @@ impl Application<'_> {
     /// the client repeats them.
     fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let identity = self.resource_type.value_of(list).filter(|_| self.resource_type.is_reference_list(list));
-        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return Ok(given) };
+        let (Some(identity), Some(before)) = (identity, self.draft.value(list)) else { return Ok(given) };
         let before = before.elements();
         let mut known = ValueSearch::new(self.resource_type, list, before, given.len());
         for value in &mut given {

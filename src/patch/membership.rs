@@ -79,7 +79,11 @@ impl ValueEdit {
     /// Takes time in proportion to the list and the edit together. For stores that keep a resource as one piece.
     pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> Option<Self> {
         let value = resource.resource_type().value_of(attribute)?;
-        let root = resource.root_mut();
+        self.apply_in(resource.root_mut(), attribute, value)
+    }
+
+    /// As [`ValueEdit::apply`], on the list in `root`. `value` is the sub-attribute that identifies the elements.
+    pub(super) fn apply_in(&self, root: &mut Object, attribute: AttributeId, value: AttributeId) -> Option<Self> {
         let mut list = match root.get_mut(attribute) {
             Some(Value::List(list)) => std::mem::take(list).into_vec(),
             _ => Vec::new(),

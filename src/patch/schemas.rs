@@ -1,8 +1,6 @@
 //! Operations on `schemas`, which is not stored: it is derived from the extensions that have data (RFC 7644 §3.5.2).
 //! An operation that removes a schema removes the object of its extension.
 
-use std::sync::Arc;
-
 use serde_json::value::RawValue;
 
 use super::{Op, PatchError, application::Application, path::Elements};
@@ -81,18 +79,21 @@ impl Application<'_> {
         }
         // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
         // and with them the extension.
-        let (resource_type, before) = (Arc::clone(self.resource_type), self.before);
-        let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
-        members.retain(|id, _| {
-            let definition = resource_type.attribute(id);
+        let stays = |attribute: &AttributeId| {
+            let definition = self.resource_type.attribute(*attribute);
             match definition.mutability() {
                 Mutability::ReadOnly => true,
-                Mutability::Immutable if before.value(id).is_some() => true,
+                Mutability::Immutable if self.draft.value_before(*attribute).is_some() => true,
                 _ => definition.default_value().is_some(),
             }
-        });
+        };
+        let children = self.resource_type.children(object);
+        let stay: Vec<AttributeId> = children.iter().copied().filter(stays).collect();
+        let Some(root) = self.draft.object_with(object) else { return Ok(()) };
+        let Some(Value::Complex(members)) = root.get_mut(object) else { return Ok(()) };
+        members.retain(|attribute, _| stay.contains(&attribute));
         if members.is_empty() {
-            self.after.root_mut().remove(object);
+            root.remove(object);
         }
         self.forget_absent();
         Ok(())
@@ -100,7 +101,7 @@ impl Application<'_> {
 
     fn drop_schema(&mut self, uri: &str) -> Result<(), PatchError> {
         match self.resource_type.extension(uri).map(Extension::attribute) {
-            Some(extension) if self.after.root().contains(extension) => self.remove_object(extension),
+            Some(extension) if self.draft.root().contains(extension) => self.remove_object(extension),
             None if uri.eq_ignore_ascii_case(self.resource_type.schema().id()) => Err(base_schema_stays()),
             _ => Ok(()),
         }

@@ -8,6 +8,7 @@ use super::{
     defaults::is_assigned,
     pairs::Pairs,
     same::{keeps_stored, same},
+    value_at,
 };
 use crate::{
     fold::eq_ignoring_case,
@@ -40,35 +41,37 @@ use crate::{
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
-    judge_some(before, after, None)
-}
-
-/// Checks by the rules of [`judge`] whether `after` may be stored. `after` differs from `before` at most in the attributes
-/// `changed` at the top of the resource, which are in the order of their ids. The values of other attributes were judged
-/// when they were stored.
-pub(crate) fn judge_changes(before: &Resource, after: &Resource, changed: &[AttributeId]) -> Result<(), ResourceError> {
-    judge_some(Some(before), after, Some(changed))
-}
-
-fn judge_some(
-    before: Option<&Resource>,
-    after: &Resource,
-    changed: Option<&[AttributeId]>,
-) -> Result<(), ResourceError> {
-    let resource_type = after.resource_type();
-    for extension in resource_type.extensions() {
-        if extension.is_required() && !after.root().contains(extension.attribute()) {
-            return Err(ResourceError::of(ResourceErrorKind::Required, resource_type, extension.attribute()));
-        }
-    }
+    let judge = Judge { resource_type: after.resource_type() };
+    judge.extensions(after.root())?;
     if let Some(before) = before {
-        let is_lost = |id: &&AttributeId| is_assigned(before.value(**id)) && !is_assigned(after.value(**id));
-        if let Some(lost) = resource_type.defaults().iter().find(is_lost) {
-            return Err(ResourceError::of(ResourceErrorKind::Default, resource_type, *lost));
+        for &attribute in judge.resource_type.defaults() {
+            judge.default(attribute, before.value(attribute), after.root())?;
         }
     }
-    let judge = Judge { resource_type, changed };
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
+}
+
+/// Checks by the rules of [`judge`] whether a resource with the top-level attributes `after` may be stored. It differs from
+/// its old state at most in the attributes `changed` at the top of the resource, each of which has its old value there. The
+/// values of other attributes were judged when they were stored.
+pub(crate) fn judge_changes<'v>(
+    resource_type: &ResourceType,
+    changed: impl Iterator<Item = (AttributeId, Option<&'v Value>)> + Clone,
+    after: &Object,
+) -> Result<(), ResourceError> {
+    let judge = Judge { resource_type };
+    judge.extensions(after)?;
+    for &attribute in resource_type.defaults() {
+        let top = resource_type.top_level(attribute);
+        if let Some((_, was)) = changed.clone().find(|(changed, _)| *changed == top) {
+            judge.default(attribute, value_at(resource_type, attribute, |_| was), after)?;
+        }
+    }
+    judge.required(AttributeId::ROOT, after)?;
+    for (attribute, was) in changed {
+        judge.member(attribute, false, was, after.get(attribute))?;
+    }
+    Ok(())
 }
 
 /// Checks whether a new value of the multi-valued `list` may be stored, by the rules of [`judge`].
@@ -77,15 +80,13 @@ pub(crate) fn judge_element(
     list: AttributeId,
     element: &Object,
 ) -> Result<(), ResourceError> {
-    let judge = Judge { resource_type, changed: None };
+    let judge = Judge { resource_type };
     judge.refers(list, element)?;
     judge.element(list, None, element)
 }
 
 struct Judge<'a> {
     resource_type: &'a ResourceType,
-    /// The attributes at the top of the resource that may differ from their state before; `None` for all of them.
-    changed: Option<&'a [AttributeId]>,
 }
 
 impl Judge<'_> {
@@ -93,27 +94,44 @@ impl Judge<'_> {
         ResourceError::of(kind, self.resource_type, attribute)
     }
 
-    /// Checks the object of `parent`: its required attributes (RFC 7644 §3.3; RFC 7643 §6 for extensions) and its
-    /// values. `before` is its old state.
-    fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
-        for &attribute in self.resource_type.required_children(parent) {
-            if after.get(attribute).is_none_or(is_empty) {
-                return Err(self.refuse(attribute, ResourceErrorKind::Required));
-            }
+    /// Checks that a resource has its required extensions.
+    fn extensions(&self, root: &Object) -> Result<(), ResourceError> {
+        let mut required = self.resource_type.extensions().iter().filter(|extension| extension.is_required());
+        match required.find(|extension| !root.contains(extension.attribute())) {
+            Some(missing) => Err(self.refuse(missing.attribute(), ResourceErrorKind::Required)),
+            None => Ok(()),
         }
+    }
+
+    /// Checks that an attribute with a default has not lost its value. `root` is the resource after the change.
+    fn default(&self, attribute: AttributeId, was: Option<&Value>, root: &Object) -> Result<(), ResourceError> {
+        let now = || value_at(self.resource_type, attribute, |top| root.get(top));
+        if is_assigned(was) && !is_assigned(now()) {
+            return Err(self.refuse(attribute, ResourceErrorKind::Default));
+        }
+        Ok(())
+    }
+
+    /// Checks that the object of `parent` has its required attributes (RFC 7644 §3.3; RFC 7643 §6 for extensions).
+    fn required(&self, parent: AttributeId, object: &Object) -> Result<(), ResourceError> {
+        let mut required = self.resource_type.required_children(parent).iter();
+        match required.find(|attribute| object.get(**attribute).is_none_or(is_empty)) {
+            Some(missing) => Err(self.refuse(*missing, ResourceErrorKind::Required)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the object of `parent`: its required attributes and its values. `before` is its old state.
+    fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
+        self.required(parent, after)?;
         // Most values can break no rule.
         let has_fixed = before.is_some() && self.resource_type.has_fixed_child(parent);
         if !has_fixed && !self.resource_type.has_ruled_child(parent) {
             return Ok(());
         }
-        if let Some(changed) = self.changed.filter(|_| parent == AttributeId::ROOT) {
-            for &attribute in changed {
-                self.member(attribute, has_fixed, before, after.get(attribute))?;
-            }
-            return Ok(());
-        }
         for (attribute, value) in after {
-            self.member(attribute, has_fixed, before, Some(value))?;
+            let was = before.and_then(|before| before.get(attribute));
+            self.member(attribute, before.is_none(), was, Some(value))?;
         }
         for (attribute, was) in before.into_iter().flat_map(Object::iter) {
             if has_fixed && self.resource_type.is_fixed(attribute) && !after.contains(attribute) {
@@ -123,24 +141,23 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Checks the value of one attribute of an object whose old state is `before`. `has_fixed` is false if no attribute of
-    /// the object has a value that a client cannot change at will.
+    /// Checks one attribute of an object. `was` is its old value, which counts unless the object is new.
     #[inline]
     fn member(
         &self,
         attribute: AttributeId,
-        has_fixed: bool,
-        before: Option<&Object>,
+        is_new: bool,
+        was: Option<&Value>,
         after: Option<&Value>,
     ) -> Result<(), ResourceError> {
-        if !(self.resource_type.is_ruled(attribute) || has_fixed && self.resource_type.is_fixed(attribute)) {
-            return Ok(());
-        }
-        let was = before.and_then(|before| before.get(attribute));
-        if before.is_some() {
+        let is_fixed = !is_new && self.resource_type.is_fixed(attribute);
+        if is_fixed {
             self.changed(attribute, was, after)?;
         }
-        after.map_or(Ok(()), |after| self.value(attribute, was, after))
+        match after {
+            Some(after) if is_fixed || self.resource_type.is_ruled(attribute) => self.value(attribute, was, after),
+            _ => Ok(()),
+        }
     }
 
     /// Checks whether an attribute of an existing object may change from one value to the other.

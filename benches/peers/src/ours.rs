@@ -74,12 +74,12 @@ impl Ours {
     }
 
     /// Changes a stored resource by a PATCH, from JSON to JSON.
-    pub fn patch(&self, before: &Resource, message: &str, out: &mut Vec<u8>) {
+    pub fn patch(&self, mut resource: Resource, message: &str, out: &mut Vec<u8>) {
         let mut tolerance = Tolerance::new(Quirks::default());
         let patch = Patch::parse(message.as_bytes(), Reading::new(&self.limits, &mut tolerance)).expect("a patch");
         let reading = Reading::new(&self.limits, &mut tolerance);
-        let after = patch.apply(before, reading).expect("it fits").expect("it changes the resource");
-        self.write(&after, out);
+        assert!(patch.apply_to(&mut resource, reading).expect("it fits"), "it changes the resource");
+        self.write(&resource, out);
     }
 
     /// Changes a stored group by a PATCH of its members alone: the change as a delta, applied in place.

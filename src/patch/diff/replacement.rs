@@ -8,7 +8,7 @@ use super::{
     is_writable,
 };
 use crate::{
-    patch::application::object_mut,
+    patch::draft::object_mut,
     resource::{Resource, ResourceErrorKind, ValueSearch, judge, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},

@@ -53,7 +53,8 @@ impl<S: Store> ServiceProvider<S> {
         if !resource_type.reference_lists().is_empty() {
             self.settle_references(call, Some(before), after, &Created::new()).await?;
             rest(after).await;
-            judge_changes(before, after, resource_type.reference_lists())?;
+            let lists = resource_type.reference_lists().iter().map(|list| (*list, before.root().get(*list)));
+            judge_changes(&resource_type, lists, after.root())?;
         }
         self.check_size(call.context, Some(before), after)
     }

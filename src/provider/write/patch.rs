@@ -125,14 +125,15 @@ impl<S: Store> ServiceProvider<S> {
     async fn apply(&self, call: &mut Call<'_>, patch: &Patch, before: &Resource) -> Result<Option<Resource>, Error> {
         let Call { context, tolerance, .. } = call;
         let alone = Work::new(self.limits().work);
+        let mut after = before.clone();
         let mut application =
-            Application::new(before, Reading::new(self.limits(), tolerance), context.work().unwrap_or(&alone));
+            Application::new(&mut after, Reading::new(self.limits(), tolerance), context.work().unwrap_or(&alone));
         for (index, operation) in patch.operations().iter().enumerate() {
             application.step(index, operation)?;
             context.pause().await;
         }
         rest(before).await;
-        Ok(application.finish()?)
+        Ok(application.finish()?.then_some(after))
     }
 
     /// Returns the lists of references that neither the patch nor the caller's scope uses, if the store can leave

@@ -29,7 +29,7 @@ pub(super) fn run(report: &mut Report) {
     let (remove, remove_many) = (remove(&group, 1), remove(&group, OPERATIONS));
     let patch = |message: &str| {
         let mut out = Vec::with_capacity(stored.len() + stored.len() / 8);
-        ours.patch(&ours.group(black_box(stored)), black_box(message), &mut out);
+        ours.patch(ours.group(black_box(stored)), black_box(message), &mut out);
         out
     };
     let edit = |message: &str| {

@@ -34,7 +34,7 @@ pub(crate) fn measure() -> Vec<Series> {
         };
         let outcome = contest(&|| {
             let mut out = Vec::with_capacity(stored.len() + stored.len() / 8);
-            ours.patch(&ours.group(black_box(stored)), &add, &mut out);
+            ours.patch(ours.group(black_box(stored)), &add, &mut out);
             out
         });
         document.push(members, outcome.ours);

@@ -27,7 +27,7 @@ pub(super) fn run(report: &mut Report) {
         let message = input.body();
         for stored in &users {
             let (mut out, mut expected) = (Vec::new(), tree(stored));
-            ours.patch(&ours.user(stored), &message, &mut out);
+            ours.patch(ours.user(stored), &message, &mut out);
             patch(input.name, &mut expected);
             let shown: Value = serde_json::from_slice(&out).expect("JSON");
             assert!(same(&shown, &expected), "{}: {shown} {expected}", input.name);
@@ -40,7 +40,7 @@ pub(super) fn run(report: &mut Report) {
             .ours(|| {
                 for stored in &users {
                     out.clear();
-                    ours.patch(&ours.user(black_box(stored)), black_box(&message), &mut out);
+                    ours.patch(ours.user(black_box(stored)), black_box(&message), &mut out);
                 }
             })
             .limit(|| {
