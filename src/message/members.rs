@@ -73,6 +73,8 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok((0..).zip(self.0.iter().copied()).find(|(_, known)| known.eq_ignore_ascii_case(name)))
+        // Most clients use the spelling of the protocol.
+        let is_name = |known: &str| known == name || known.eq_ignore_ascii_case(name);
+        Ok((0..).zip(self.0.iter().copied()).find(|(_, known)| is_name(known)))
     }
 }

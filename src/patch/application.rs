@@ -16,6 +16,9 @@ use crate::{
     value::Value,
 };
 
+/// Room for the writes of a typical patch.
+const ROOM: usize = 8;
+
 /// A patch that is being applied.
 pub(crate) struct Application<'a> {
     pub(super) resource_type: &'a Arc<ResourceType>,
@@ -47,7 +50,7 @@ impl<'a> Application<'a> {
             draft,
             folds: Vec::new(),
             edited: Vec::new(),
-            written: Vec::new(),
+            written: Vec::with_capacity(ROOM),
             work,
             left: Cell::new(0),
             in_core_object: false,

@@ -12,6 +12,9 @@ use crate::{
     value::{Object, Value},
 };
 
+/// Room for the attributes that a typical patch changes: to grow later would move their values.
+const ROOM: usize = 6;
+
 /// A resource that is being changed.
 pub(super) struct Draft<'a> {
     resource_type: &'a Arc<ResourceType>,
@@ -23,7 +26,7 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(super) fn new(resource: &'a mut Resource) -> Self {
         let (resource_type, root) = resource.parts_mut();
-        Self { resource_type, root, before: Vec::new() }
+        Self { resource_type, root, before: Vec::with_capacity(ROOM) }
     }
 
     pub(super) fn resource_type(&self) -> &'a Arc<ResourceType> {
