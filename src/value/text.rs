@@ -20,10 +20,25 @@ pub struct Text(Kept);
 /// The number of bytes that fit next to the tag and the length, without an allocation.
 const SHORT: usize = 22;
 
+/// The bit in the length of a short text that is known to be plain.
+const PLAIN: u8 = 0x80;
+
 #[derive(Clone)]
 enum Kept {
     Short { length: u8, bytes: [u8; SHORT] },
-    Long(Box<str>),
+    Long { plain: bool, text: Box<str> },
+}
+
+impl Kept {
+    fn long(text: impl Into<Box<str>>) -> Self {
+        Self::Long { plain: false, text: text.into() }
+    }
+}
+
+/// The number of bytes of a short text.
+#[inline]
+fn length_in(length: u8) -> usize {
+    usize::from(length & !PLAIN)
 }
 
 impl Text {
@@ -35,9 +50,10 @@ impl Text {
         match &self.0 {
             // The bytes were UTF-8 when stored; validating them again is cheaper than an allocation.
             Kept::Short { length, bytes } => {
-                bytes.get(..usize::from(*length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+                let bytes = bytes.get(..length_in(*length)).unwrap_or_default();
+                std::str::from_utf8(bytes).unwrap_or_default()
             }
-            Kept::Long(text) => text,
+            Kept::Long { text, .. } => text,
         }
     }
 
@@ -45,8 +61,8 @@ impl Text {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Kept::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            Kept::Long(text) => text.as_bytes(),
+            Kept::Short { length, bytes } => bytes.get(..length_in(*length)).unwrap_or_default(),
+            Kept::Long { text, .. } => text.as_bytes(),
         }
     }
 
@@ -56,11 +72,11 @@ impl Text {
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Kept::Short { length, bytes } => {
-                let end = out.len() + usize::from(*length);
+                let end = out.len() + length_in(*length);
                 out.extend_from_slice(bytes);
                 out.truncate(end);
             }
-            Kept::Long(text) => out.extend_from_slice(text.as_bytes()),
+            Kept::Long { text, .. } => out.extend_from_slice(text.as_bytes()),
         }
     }
 
@@ -76,21 +92,32 @@ impl Text {
         self.as_bytes().is_empty()
     }
 
-    /// Replaces the text, which must be empty: the bytes behind a short text stay 0. There is no copy on the way.
+    /// Whether the text is known to be plain: it is the same in JSON, without an escape. Another text may be plain as well.
     #[inline]
-    pub(crate) fn fill(&mut self, text: &str) {
-        debug_assert!(self.is_empty(), "the text to replace is empty");
-        if self.fill_short(text).is_none() {
-            self.0 = Kept::Long(text.into());
+    pub(crate) fn is_known_plain(&self) -> bool {
+        match &self.0 {
+            Kept::Short { length, .. } => length & PLAIN != 0,
+            Kept::Long { plain, .. } => *plain,
         }
     }
 
-    /// Replaces the empty text; `None` if the new text is too long for it.
+    /// Replaces the text, which must be empty: the bytes behind a short text stay 0. There is no copy on the way. The new
+    /// text is plain: JSON has no escape in it.
     #[inline]
-    fn fill_short(&mut self, text: &str) -> Option<()> {
+    pub(crate) fn fill_plain(&mut self, text: &str) {
+        debug_assert!(self.is_empty(), "the text to replace is empty");
+        debug_assert!(!text.contains(|char| char < ' ' || char == '"' || char == '\\'), "the text is plain");
+        if self.fill_short(text, PLAIN).is_none() {
+            self.0 = Kept::Long { plain: true, text: text.into() };
+        }
+    }
+
+    /// Replaces the empty text; `None` if the new text is too long for it. `plain` is [`PLAIN`] or 0.
+    #[inline]
+    fn fill_short(&mut self, text: &str, plain: u8) -> Option<()> {
         let Kept::Short { length, bytes } = &mut self.0 else { return None };
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        *length = u8::try_from(text.len()).ok()?;
+        *length = u8::try_from(text.len()).ok()? | plain;
         Some(())
     }
 
@@ -111,7 +138,7 @@ impl Text {
         match &mut self.0 {
             // The bytes behind the text are 0.
             Kept::Short { bytes, .. } => bytes.make_ascii_lowercase(),
-            Kept::Long(text) => text.make_ascii_lowercase(),
+            Kept::Long { text, .. } => text.make_ascii_lowercase(),
         }
         self
     }
@@ -119,7 +146,7 @@ impl Text {
     #[inline]
     fn short(text: &str) -> Option<Self> {
         let mut short = Self::EMPTY;
-        short.fill_short(text)?;
+        short.fill_short(text, 0)?;
         Some(short)
     }
 }
@@ -177,19 +204,19 @@ impl AsRef<str> for Text {
 impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {
-        Self::short(text).unwrap_or_else(|| Self(Kept::Long(text.into())))
+        Self::short(text).unwrap_or_else(|| Self(Kept::long(text)))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::short(&text).unwrap_or_else(|| Self(Kept::Long(text.into())))
+        Self::short(&text).unwrap_or_else(|| Self(Kept::long(text)))
     }
 }
 
 impl From<Box<str>> for Text {
     fn from(text: Box<str>) -> Self {
-        Self::short(&text).unwrap_or(Self(Kept::Long(text)))
+        Self::short(&text).unwrap_or_else(|| Self(Kept::long(text)))
     }
 }
 
@@ -213,7 +240,7 @@ impl From<Text> for String {
     fn from(text: Text) -> Self {
         match text.0 {
             Kept::Short { .. } => text.as_str().to_owned(),
-            Kept::Long(text) => text.into(),
+            Kept::Long { text, .. } => text.into(),
         }
     }
 }
@@ -284,7 +311,7 @@ mod tests {
                 let text = unit.repeat(length);
                 let (start, end) = text.split_at(unit.len() * (length / 2));
                 let mut filled = Text::EMPTY;
-                filled.fill(&text);
+                filled.fill_plain(&text);
                 let texts = [
                     filled,
                     Text::from(text.as_str()),
@@ -303,7 +330,7 @@ mod tests {
                     own.append_to(&mut out);
                     assert_eq!(out, format!("before {text}").into_bytes());
                     if let Kept::Short { length, bytes } = &own.0 {
-                        assert!(bytes[usize::from(*length)..].iter().all(|byte| *byte == 0));
+                        assert!(bytes[length_in(*length)..].iter().all(|byte| *byte == 0));
                     }
                 }
             }

@@ -287,8 +287,11 @@ impl Visitor<'_> for Name<'_, '_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
         let Self { reader, parent, probable } = self;
-        if probable != AttributeId::ROOT && reader.resource_type.is_named(probable, name) {
-            return Ok(Named::Attribute(probable));
+        // An optional attribute without a value is missing, so the attribute after it is probable as well.
+        for probable in [probable, reader.resource_type.next(probable)] {
+            if probable != AttributeId::ROOT && reader.resource_type.is_named(probable, name) {
+                return Ok(Named::Attribute(probable));
+            }
         }
         if let Some(attribute) = reader.resource_type.child(parent, name) {
             return Ok(Named::Attribute(attribute));

@@ -127,7 +127,7 @@ impl<'r, 'a> OfAttribute<'r, 'a> {
         }
     }
 
-    /// Puts a text into its place: an empty text first, which the text then fills where it stays. The copy of a text that was
+    /// Puts a plain text, which JSON has without an escape, into its place: an empty text first, which the text then fills where it stays. The copy of a text that was
     /// just written costs more than the write, because the copy reads the text in other pieces.
     #[inline]
     fn put_text(self, text: &str) {
@@ -154,7 +154,7 @@ impl<'r, 'a> OfAttribute<'r, 'a> {
             }
         };
         if let Some(Value::String(place)) = value {
-            place.fill(text);
+            place.fill_plain(text);
         }
     }
 

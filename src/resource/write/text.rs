@@ -24,8 +24,7 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
 
 /// Writes a text of a resource.
 pub(super) fn string(out: &mut Vec<u8>, value: &Text) {
-    // `Text::as_bytes` makes no check for UTF-8.
-    if is_plain(value.as_bytes()) {
+    if is_plain_text(value) {
         plain(out, value.as_bytes());
     } else {
         escaped(out, value);
@@ -49,7 +48,7 @@ fn plain(out: &mut Vec<u8>, text: &[u8]) {
 /// Writes `text",` after `"name":"`. Most members of resources are texts, so their parts are few: each part that is added
 /// waits for the length of the output after the part before.
 pub(super) fn rest_of_member(out: &mut Vec<u8>, text: &Text) {
-    if is_plain(text.as_bytes()) {
+    if is_plain_text(text) {
         text.append_to(out);
         out.extend_from_slice(b"\",");
     } else {
@@ -58,6 +57,13 @@ pub(super) fn rest_of_member(out: &mut Vec<u8>, text: &Text) {
         escaped(out, text);
         out.push(b',');
     }
+}
+
+/// As [`is_plain`]. Most texts of a resource came as JSON without escapes.
+#[inline]
+fn is_plain_text(text: &Text) -> bool {
+    // `Text::as_bytes` makes no check for UTF-8.
+    text.is_known_plain() || is_plain(text.as_bytes())
 }
 
 /// Whether text needs no escape in JSON: it has no control character, no quotation mark and no backslash.
