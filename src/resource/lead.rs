@@ -36,6 +36,15 @@ impl Sort {
         }
     }
 
+    /// The first byte of the text at which the lead begins; 0 without a text. A read of the byte lets the processor fetch the
+    /// text.
+    pub(crate) fn first_byte(&self, root: &Object) -> u8 {
+        match self.value(root) {
+            Some(Value::String(text)) => text.as_bytes().first().copied().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     fn lead_of(&self, value: &Value) -> SortLead {
         let (head, tail) = match value {
             Value::Boolean(truth) => (u64::from(*truth), 0),

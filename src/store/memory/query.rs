@@ -5,6 +5,7 @@
 //! and copies without the lock, and pauses, so that neither writers nor other tasks of the thread wait for it.
 
 use std::{
+    hint::black_box,
     ops::Bound,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -30,16 +31,29 @@ const CHUNK: usize = 1_000;
 /// of each row.
 const FETCHED: (usize, usize) = (32, 16);
 
-/// Reads the rows up to the values of their attributes. The processor fetches many rows at a time here, since no read
-/// waits for the read of another row; an evaluation would wait for each row.
-fn fetch(rows: &[Arc<Row>]) {
+/// Reads the rows up to the values of their attributes, and to the text that the sort begins with. The processor fetches
+/// many rows at a time here, since no read waits for the read of another row; an evaluation would wait for each row.
+fn fetch(rows: &[Arc<Row>], sort: Option<&Sort>) {
     let resources = || rows.iter().map(|row| &row.head.resource);
     let found = (
         resources().map(|resource| Arc::as_ptr(resource).addr()).fold(0, usize::wrapping_add),
         resources().map(|resource| resource.root().len()).sum::<usize>(),
-        resources().flat_map(|resource| resource.root().iter().take(FETCHED.1)).map(|(id, _)| id).max(),
+        // Two attributes have one line of the cache.
+        resources().flat_map(|resource| resource.root().iter().take(FETCHED.1).step_by(2)).map(|(id, _)| id).max(),
+        sort.and_then(|sort| resources().map(|resource| sort.first_byte(resource.root())).max()),
     );
-    std::hint::black_box(found);
+    black_box(found);
+}
+
+/// Shares the rows. The processor fetches many rows at a time: the counter of a shared row is changed in one step, which
+/// waits for the row and lets no later read begin.
+fn share(rows: &[&Arc<Row>]) -> Vec<Arc<Row>> {
+    let mut shared = Vec::with_capacity(rows.len());
+    for some in rows.chunks(FETCHED.0) {
+        black_box(some.iter().map(|row| Arc::strong_count(row)).max());
+        shared.extend(some.iter().map(|row| Arc::clone(row)));
+    }
+    shared
 }
 
 /// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
@@ -248,11 +262,9 @@ impl<'a> Query<'a> {
 
     /// The first rows in reading direction, at most `most`, of rows in ascending order.
     fn first(&self, most: usize, rows: &mut dyn DoubleEndedIterator<Item = &Arc<Row>>) -> Vec<Arc<Row>> {
-        if is_backward(self.scan) {
-            rows.rev().take(most).cloned().collect()
-        } else {
-            rows.take(most).cloned().collect()
-        }
+        let rows: Vec<&Arc<Row>> =
+            if is_backward(self.scan) { rows.rev().take(most).collect() } else { rows.take(most).collect() };
+        share(&rows)
     }
 
     /// Adds the rows that satisfy the filter to `found`, each as `item` makes it, until `found` has `most` items.
@@ -288,21 +300,24 @@ impl<'a> Query<'a> {
         item: impl Fn(Arc<Row>) -> T,
     ) -> Result<(), WorkExceeded> {
         let spending = Spending::stretch(self.context.work());
-        let mut fetched = 0;
-        while found.len() < most
-            && let Some(row) = rest.as_slice().first()
-        {
-            if fetched == 0 {
-                fetched = FETCHED.0;
-                fetch(rest.as_slice().get(..FETCHED.0).unwrap_or(rest.as_slice()));
+        while found.len() < most && !rest.as_slice().is_empty() && !spending.is_exceeded() {
+            let rows = rest.as_slice().get(..FETCHED.0).unwrap_or(rest.as_slice());
+            fetch(rows, self.scan.sort);
+            let (mut evaluated, mut count, mut missing) = ([false; FETCHED.0], 0, most - found.len());
+            // The rows are evaluated before one of them is dropped, which changes its counter: see `share`.
+            for (place, row) in evaluated.iter_mut().zip(rows) {
+                *place = self.matches(row, &spending);
+                if spending.is_exceeded() {
+                    break;
+                }
+                count += 1;
+                missing -= usize::from(*place);
+                if missing == 0 {
+                    break;
+                }
             }
-            fetched -= 1;
-            let matches = self.matches(row, &spending);
-            if spending.is_exceeded() {
-                break;
-            }
-            let row = rest.next();
-            found.extend(row.filter(|_| matches).map(&item));
+            let evaluated = evaluated.into_iter().take(count).zip(rest.by_ref());
+            found.extend(evaluated.filter_map(|(matches, row)| matches.then(|| item(row))));
         }
         spending.charge(self.context.work())
     }
