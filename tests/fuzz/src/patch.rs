@@ -106,7 +106,11 @@ fn shape(document: &Json) -> Json {
 fn apply(before: &Resource, body: &Json, preset: Preset) -> Result<Option<Resource>, PatchError> {
     let mut tolerance = Tolerance::new(quirks(preset));
     let patch = Patch::parse(body.to_string().as_bytes(), Reading::new(&LIMITS, &mut tolerance))?;
+    let mut resource = before.clone();
+    let changed = patch.apply_to(&mut resource, Reading::new(&LIMITS, &mut tolerance.clone()));
     let result = patch.apply(before, Reading::new(&LIMITS, &mut tolerance));
+    assert_eq!(changed, result.as_ref().map(Option::is_some).map_err(Clone::clone), "{body}");
+    assert_eq!(&resource, result.as_ref().ok().and_then(Option::as_ref).unwrap_or(before), "{body}");
     match patch.membership(before.resource_type(), Reading::new(&LIMITS, &mut Tolerance::new(quirks(preset)))) {
         Ok(None) => {}
         Ok(Some(membership)) => {

@@ -240,6 +240,28 @@ proptest! {
         }
     }
 
+    /// 7644-3.5.2-18: a change in place is that of a copy, and an error restores the resource.
+    #[test]
+    fn a_resource_changes_in_place_as_a_copy_does(
+        before in before(), operations in vec(operation(), 1..6), quirks in quirks(),
+    ) {
+        let mut tolerance = Tolerance::new(quirks);
+        let Some(patch) = parse(&operations, &mut tolerance) else { return Ok(()) };
+        let copied = patch.apply(&before.resource(), Reading::new(&Limits::default(), &mut tolerance.clone()));
+        let mut resource = before.resource();
+        match (patch.apply_to(&mut resource, Reading::new(&Limits::default(), &mut tolerance)), copied) {
+            (Ok(changed), Ok(after)) => {
+                prop_assert_eq!(changed, after.is_some());
+                prop_assert_eq!(resource, after.unwrap_or_else(|| before.resource()));
+            }
+            (Err(error), Err(copied)) => {
+                prop_assert_eq!(error, copied);
+                prop_assert_eq!(resource, before.resource());
+            }
+            (changed, copied) => prop_assert!(false, "{:?} in place, {:?} on a copy", changed, copied),
+        }
+    }
+
     /// 7644-3.5.2.1-08: the same operation again changes nothing.
     #[test]
     fn one_operation_is_idempotent(before in before(), operation in operation(), quirks in quirks()) {

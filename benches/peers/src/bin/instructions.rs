@@ -71,7 +71,7 @@ fn patch(ours: &Ours, stored: &str, times: u32) {
     let mut out = Vec::with_capacity(4_096);
     for _ in 0..times {
         out.clear();
-        ours.patch(&ours.user(black_box(stored)), black_box(&message), &mut out);
+        ours.patch(ours.user(black_box(stored)), black_box(&message), &mut out);
         black_box(&out);
     }
 }
