@@ -134,12 +134,13 @@ impl Patch {
         Ok(apply::apply(self, &mut after, reading, &work)?.then_some(after))
     }
 
-    /// As [`Patch::apply`], on the resource itself: for a host that does not need the resource as it was. Returns whether the
-    /// resource changed.
+    /// As [`Patch::apply`], on the resource itself: for a host that does not need the old resource. Returns whether the
+    /// resource changed. If the resource did not change, it has all its old values in their spelling, perhaps in another
+    /// order.
     ///
     /// # Errors
     ///
-    /// As [`Patch::apply`]. After an error the resource has all its old values.
+    /// As [`Patch::apply`]. After an error the resource has all its old values as well.
     ///
     /// ```
     /// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry};

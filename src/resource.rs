@@ -100,6 +100,7 @@ impl Resource {
         &mut self.root
     }
 
+    /// The resource's type, and the top-level attributes to be changed.
     pub(crate) fn parts_mut(&mut self) -> (&Arc<ResourceType>, &mut Object) {
         (&self.resource_type, &mut self.root)
     }

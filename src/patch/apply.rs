@@ -1,4 +1,4 @@
-//! Applying the operations of a patch to a resource, one after the other, on a copy (RFC 7644 §3.5.2).
+//! Applying the operations of a patch to a resource, one after the other (RFC 7644 §3.5.2).
 //!
 //! This file finds the target of each operation and divides an object of attributes into its members. `singular`,
 //! `list`, `elements` and `schemas` apply an operation to one target.
@@ -30,7 +30,8 @@ pub(super) fn apply(
     let mut operations = patch.operations.iter().enumerate();
     let applied = operations.try_for_each(|(index, operation)| application.step(index, operation));
     let done = applied.and_then(|()| application.finish());
-    if done.is_err() {
+    // Equal values can have different spellings, such as `1.0` and `1.00`: a resource without a change keeps its own.
+    if done != Ok(true) {
         application.draft.undo();
     }
     done

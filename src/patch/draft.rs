@@ -83,7 +83,8 @@ impl<'a> Draft<'a> {
         self.before().any(|(top, before)| self.root.get(top) != before)
     }
 
-    /// Takes all changes back. The order of the attributes, which has no meaning (RFC 7643 §2.3.8), may change.
+    /// Takes all changes back. An attribute that was removed becomes the last one: the order has no meaning (RFC 7643
+    /// §2.3.8).
     pub(super) fn undo(&mut self) {
         for (top, before) in self.before.drain(..) {
             match before {

@@ -51,9 +51,9 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
 }
 
-/// Checks by the rules of [`judge`] whether a resource with the top-level attributes `after` may be stored. It differs from
-/// its old state at most in the attributes `changed` at the top of the resource, each of which has its old value there. The
-/// values of other attributes were judged when they were stored.
+/// Checks by the rules of [`judge`] whether a resource with the top-level attributes `after` may be stored. The resource
+/// differs from its old state at most in the attributes `changed` at the top of the resource. `changed` gives the old value
+/// of each attribute. The values of other attributes were judged when they were stored.
 pub(crate) fn judge_changes<'v>(
     resource_type: &ResourceType,
     changed: impl Iterator<Item = (AttributeId, Option<&'v Value>)> + Clone,
@@ -69,7 +69,7 @@ pub(crate) fn judge_changes<'v>(
     }
     judge.required(AttributeId::ROOT, after)?;
     for (attribute, was) in changed {
-        judge.member(attribute, false, was, after.get(attribute))?;
+        judge.member(attribute, false, || was, after.get(attribute))?;
     }
     Ok(())
 }
@@ -130,8 +130,7 @@ impl Judge<'_> {
             return Ok(());
         }
         for (attribute, value) in after {
-            let was = before.and_then(|before| before.get(attribute));
-            self.member(attribute, before.is_none(), was, Some(value))?;
+            self.member(attribute, before.is_none(), || before?.get(attribute), Some(value))?;
         }
         for (attribute, was) in before.into_iter().flat_map(Object::iter) {
             if has_fixed && self.resource_type.is_fixed(attribute) && !after.contains(attribute) {
@@ -141,23 +140,25 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Checks one attribute of an object. `was` is its old value, which counts unless the object is new.
+    /// Checks one attribute of an object. `was` finds its old value, which counts unless the object is new. Most attributes
+    /// have no rule, so their old values are not searched.
     #[inline]
-    fn member(
+    fn member<'v>(
         &self,
         attribute: AttributeId,
         is_new: bool,
-        was: Option<&Value>,
+        was: impl FnOnce() -> Option<&'v Value>,
         after: Option<&Value>,
     ) -> Result<(), ResourceError> {
         let is_fixed = !is_new && self.resource_type.is_fixed(attribute);
+        if !is_fixed && !self.resource_type.is_ruled(attribute) {
+            return Ok(());
+        }
+        let was = was();
         if is_fixed {
             self.changed(attribute, was, after)?;
         }
-        match after {
-            Some(after) if is_fixed || self.resource_type.is_ruled(attribute) => self.value(attribute, was, after),
-            _ => Ok(()),
-        }
+        after.map_or(Ok(()), |after| self.value(attribute, was, after))
     }
 
     /// Checks whether an attribute of an existing object may change from one value to the other.

@@ -3,6 +3,7 @@
 //! It has no more knowledge of the protocol than any other store.
 
 mod candidates;
+mod fetch;
 mod index;
 mod keys;
 mod list;

@@ -127,8 +127,9 @@ impl<'r, 'a> OfAttribute<'r, 'a> {
         }
     }
 
-    /// Puts a plain text, which JSON has without an escape, into its place: an empty text first, which the text then fills where it stays. The copy of a text that was
-    /// just written costs more than the write, because the copy reads the text in other pieces.
+    /// Puts a plain text, which JSON has without an escape, into its place: an empty text first, which the text then fills
+    /// where it stays. The copy of a text that was just written costs more than the write, because the copy reads the text in
+    /// other pieces.
     #[inline]
     fn put_text(self, text: &str) {
         const EMPTY: Value = Value::String(Text::EMPTY);

@@ -5,13 +5,13 @@
 //! and copies without the lock, and pauses, so that neither writers nor other tasks of the thread wait for it.
 
 use std::{
-    hint::black_box,
     ops::Bound,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use super::{
     candidates::{Candidates, Index},
+    fetch::{FETCHED, fetch, share},
     index::{Id, Owners},
     sorting::sorted_window,
     tenant::{Row, Table, Tenant},
@@ -26,35 +26,6 @@ use crate::{
 
 /// The number of rows that are taken at a time where the page may be complete before the end of the table.
 const CHUNK: usize = 1_000;
-
-/// The number of rows that are fetched into the processor's cache before they are evaluated, and the number of attributes
-/// of each row.
-const FETCHED: (usize, usize) = (32, 16);
-
-/// Reads the rows up to the values of their attributes, and to the text that the sort begins with. The processor fetches
-/// many rows at a time here, since no read waits for the read of another row; an evaluation would wait for each row.
-fn fetch(rows: &[Arc<Row>], sort: Option<&Sort>) {
-    let resources = || rows.iter().map(|row| &row.head.resource);
-    let found = (
-        resources().map(|resource| Arc::as_ptr(resource).addr()).fold(0, usize::wrapping_add),
-        resources().map(|resource| resource.root().len()).sum::<usize>(),
-        // Two attributes have one line of the cache.
-        resources().flat_map(|resource| resource.root().iter().take(FETCHED.1).step_by(2)).map(|(id, _)| id).max(),
-        sort.and_then(|sort| resources().map(|resource| sort.first_byte(resource.root())).max()),
-    );
-    black_box(found);
-}
-
-/// Shares the rows. The processor fetches many rows at a time: the counter of a shared row is changed in one step, which
-/// waits for the row and lets no later read begin.
-fn share(rows: &[&Arc<Row>]) -> Vec<Arc<Row>> {
-    let mut shared = Vec::with_capacity(rows.len());
-    for some in rows.chunks(FETCHED.0) {
-        black_box(some.iter().map(|row| Arc::strong_count(row)).max());
-        shared.extend(some.iter().map(|row| Arc::clone(row)));
-    }
-    shared
-}
 
 /// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
 /// values that the protocol core computes for a response (`meta.location`, `meta.version`).
@@ -262,9 +233,7 @@ impl<'a> Query<'a> {
 
     /// The first rows in reading direction, at most `most`, of rows in ascending order.
     fn first(&self, most: usize, rows: &mut dyn DoubleEndedIterator<Item = &Arc<Row>>) -> Vec<Arc<Row>> {
-        let rows: Vec<&Arc<Row>> =
-            if is_backward(self.scan) { rows.rev().take(most).collect() } else { rows.take(most).collect() };
-        share(&rows)
+        if is_backward(self.scan) { share(rows.rev().take(most)) } else { share(rows.take(most)) }
     }
 
     /// Adds the rows that satisfy the filter to `found`, each as `item` makes it, until `found` has `most` items.
@@ -301,10 +270,10 @@ impl<'a> Query<'a> {
     ) -> Result<(), WorkExceeded> {
         let spending = Spending::stretch(self.context.work());
         while found.len() < most && !rest.as_slice().is_empty() && !spending.is_exceeded() {
-            let rows = rest.as_slice().get(..FETCHED.0).unwrap_or(rest.as_slice());
+            let rows = rest.as_slice().get(..FETCHED).unwrap_or(rest.as_slice());
             fetch(rows, self.scan.sort);
-            let (mut evaluated, mut count, mut missing) = ([false; FETCHED.0], 0, most - found.len());
-            // The rows are evaluated before one of them is dropped, which changes its counter: see `share`.
+            let (mut evaluated, mut count, mut missing) = ([false; FETCHED], 0, most - found.len());
+            // No row is dropped before all are evaluated: the drop changes the counter of the row, as `share` does.
             for (place, row) in evaluated.iter_mut().zip(rows) {
                 *place = self.matches(row, &spending);
                 if spending.is_exceeded() {

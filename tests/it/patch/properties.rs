@@ -1,5 +1,7 @@
 //! Properties of PATCH for arbitrary operations, sensible or not (RFC 7644 §3.5.2).
 
+use std::sync::Arc;
+
 use crate::patch::fixtures::{Before, expand};
 use proptest::{collection::vec, prelude::*, sample::select};
 use scim_core::{
@@ -7,7 +9,7 @@ use scim_core::{
     patch::{Patch, PatchErrorKind},
     quirks::{Quirks, Reading, Tolerance},
     resource::{Resource, judge},
-    schema::AttributeId,
+    schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema},
     value::Value,
 };
 use serde_json::{Value as Json, json};
@@ -448,4 +450,23 @@ fn many_values_in_a_list_take_linear_time() {
     assert_eq!(at(&after, &["emails"]).unwrap().elements().len(), 12_000);
     limits.values = 11_999;
     assert!(apply(&limits).is_err(), "the operations of one patch are one request");
+}
+
+/// 7644-3.5.2-18: a patch without an effect changes neither the spelling of a number nor anything else.
+#[test]
+fn an_equal_number_keeps_its_spelling() {
+    let schema =
+        Schema::new("urn:example:Ware", "Ware").with_attribute(Attribute::new("price", AttributeType::Decimal));
+    let resource_type = Arc::new(ResourceType::builder("Ware", "Wares", schema).build().unwrap());
+    let mut ware = Resource::from_json(&resource_type, br#"{"price": 1.50}"#).unwrap();
+    let stored = ware.to_json();
+    for patch in [
+        Patch::builder().replace("price", 1.5),
+        Patch::builder().remove("price").add("price", 1.5),
+        Patch::builder().replace("", json!({"price": 1.5})),
+    ] {
+        let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+        let changed = patch.build().unwrap().apply_to(&mut ware, Reading::new(&limits, &mut tolerance));
+        assert_eq!((changed, ware.to_json()), (Ok(false), stored.clone()));
+    }
 }

@@ -253,13 +253,13 @@ fn a_patch_is_judged_by_the_attributes_that_it_changes() {
     let resource_type = Arc::new(ResourceType::builder("Meter", "Meters", schema).build().unwrap());
     let stored = json!({"level": "low", "state": "old", "rooms": [{"value": "a", "level": "old"}]});
     let before = resource(&resource_type, &stored);
-    let patched = |path: &str, value: &str| {
-        let patch = Patch::builder().replace(path, value).build().unwrap();
+    let applied = |patch: Patch| {
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
         patch
             .apply(&before, Reading::new(&limits, &mut tolerance))
             .map_err(|error| error.path().unwrap_or_default().to_owned())
     };
+    let patched = |path: &str, value: &str| applied(Patch::builder().replace(path, value).build().unwrap());
     let level = patched("level", "high").unwrap().expect("another level");
     assert_eq!(level, resource(&resource_type, &json!({"level": "high", "state": "old", "rooms": stored["rooms"]})));
     let refused = |path: &str| Err(path.to_owned());
@@ -269,4 +269,10 @@ fn a_patch_is_judged_by_the_attributes_that_it_changes() {
     assert_eq!(patched("rooms[value eq \"a\"].value", "b"), refused("rooms.level"));
     assert!(patched("rooms[value eq \"a\"].level", "low").is_ok());
     assert_eq!(before, resource(&resource_type, &stored), "a refusal changes nothing");
+
+    // An operation that names the resource or its schemas changes no more than its members.
+    let whole = Patch::builder().replace("", json!({"level": "high"})).add("schemas", json!(["urn:example:Meter"]));
+    assert_eq!(applied(whole.build().unwrap()), Ok(Some(level)));
+    let two = Patch::builder().replace("state", "older").replace("level", "none");
+    assert_eq!(applied(two.build().unwrap()), refused("state"), "the first write that breaks a rule");
 }
