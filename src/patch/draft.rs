@@ -1,5 +1,5 @@
-//! A resource that a patch changes in place, with the values that it had before: no copy of the resource is needed, and a
-//! failed patch takes its changes back.
+//! A resource that a patch changes in place, with the values before the change: no copy of the resource is needed, and a
+//! failed patch takes its changes back (RFC 7644 §3.5.2).
 //!
 //! This file knows no operation.
 
