@@ -36,15 +36,6 @@ impl Sort {
         }
     }
 
-    /// The first byte of the text that makes the lead; 0 without such a text, or if a list contains the text. A caller that
-    /// needs many leads reads these bytes first, so that the processor fetches many texts at a time.
-    pub(crate) fn first_byte(&self, root: &Object) -> u8 {
-        match self.value_beside_lists(root) {
-            Some(Value::String(text)) => text.as_bytes().first().copied().unwrap_or_default(),
-            _ => 0,
-        }
-    }
-
     fn lead_of(&self, value: &Value) -> SortLead {
         let (head, tail) = match value {
             Value::Boolean(truth) => (u64::from(*truth), 0),

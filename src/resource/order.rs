@@ -168,12 +168,6 @@ impl Sort {
         }
     }
 
-    /// The value, if no list contains it. A list may be long, and the search for its primary value reads all of it.
-    pub(super) fn value_beside_lists<'a>(&self, root: &'a Object) -> Option<&'a Value> {
-        let (first, rest) = self.place.route().split_first()?;
-        rest.iter().try_fold(root.get(*first)?, |found, next| found.as_object()?.get(*next))
-    }
-
     fn compare_values(&self, left: &Value, right: &Value) -> Ordering {
         match (left, right) {
             (Value::String(left), Value::String(right)) if self.exact => left.cmp(right),

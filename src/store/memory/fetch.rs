@@ -6,7 +6,10 @@
 use std::{hint::black_box, sync::Arc};
 
 use super::tenant::Row;
-use crate::resource::Sort;
+use crate::{
+    resource::{Resource, Sort},
+    value::Value,
+};
 
 /// The number of rows that are fetched at a time.
 pub(super) const FETCHED: usize = 32;
@@ -23,9 +26,18 @@ pub(super) fn fetch(rows: &[Arc<Row>], sort: Option<&Sort>) {
         resources().map(|resource| resource.root().len()).sum::<usize>(),
         // Two attributes share a line of the cache.
         resources().flat_map(|resource| resource.root().iter().take(ATTRIBUTES).step_by(2)).map(|(id, _)| id).max(),
-        sort.and_then(|sort| resources().map(|resource| sort.first_byte(resource.root())).max()),
+        sort.and_then(|sort| resources().filter_map(|resource| first_byte(resource, sort)).max()),
     );
     black_box(found);
+}
+
+/// The first byte of the text by which a resource is sorted, if the text is at the top of the resource. The search for the
+/// primary value of a list would read the whole list.
+fn first_byte(resource: &Resource, sort: &Sort) -> Option<u8> {
+    match resource.root().get(sort.attribute())? {
+        Value::String(text) => text.as_bytes().first().copied(),
+        _ => None,
+    }
 }
 
 /// Shares rows. The change of a row's counter waits for the row, and no later read begins before the change is done. So the
