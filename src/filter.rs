@@ -11,6 +11,7 @@ mod display;
 mod error;
 mod grammar;
 mod literal;
+mod lookahead;
 mod matcher;
 mod nodes;
 mod spending;
@@ -30,7 +31,11 @@ pub use self::{
     matcher::Matcher,
     tree::{Operand, OperandIter, Operands},
 };
-pub(crate) use self::{grammar::parse_patch_path, spending::Spending};
+pub(crate) use self::{
+    grammar::parse_patch_path,
+    lookahead::{FETCHED, Lookahead, matching},
+    spending::Spending,
+};
 use crate::{
     limits::Limits,
     path::PathRef,

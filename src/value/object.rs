@@ -41,6 +41,20 @@ impl Object {
         self.members.iter().find(|(id, _)| *id == attribute).map(|(_, value)| value)
     }
 
+    /// As [`get`](Self::get), for many objects of one form. `place` is the place of the attribute in the last object: the
+    /// search begins there, and sets the place in this object.
+    #[inline]
+    pub(crate) fn get_near(&self, attribute: AttributeId, place: &mut usize) -> Option<&Value> {
+        if let Some((id, value)) = self.members.get(*place)
+            && *id == attribute
+        {
+            return Some(value);
+        }
+        let found = self.members.iter().position(|(id, _)| *id == attribute)?;
+        *place = found;
+        self.members.get(found).map(|(_, value)| value)
+    }
+
     /// The value of `attribute`, to be changed in place.
     pub fn get_mut(&mut self, attribute: AttributeId) -> Option<&mut Value> {
         self.members.iter_mut().find(|(id, _)| *id == attribute).map(|(_, value)| value)

@@ -36,6 +36,7 @@ mod filter {
     mod folding;
     mod grammar;
     mod limits;
+    mod many;
     mod parsing;
     mod reference;
 }

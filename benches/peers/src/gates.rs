@@ -65,6 +65,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("evaluate/extension", Gate::None, "an attribute of the enterprise extension"),
     row("evaluate/mixed", Gate::None, "a value path, `not` and `or`"),
     row("evaluate/geomean", ratio(0.28, Some(0.15)), "the geometric mean of the six filters"),
+    row("evaluate/alone", Gate::None, "the same, with `Matcher::matches` for one user after the other"),
     row("evaluate/typed", Gate::None, "the geometric mean against a closure over typed structs"),
     row("evaluate/allocations", allocations(0), "the allocations of 60,000 evaluations"),
     row("create", ratio(0.70, Some(0.55)), "read, check and write a user; limit: `Value` parse and `to_vec`"),

@@ -11,13 +11,13 @@ use std::{
 
 use super::{
     candidates::{Candidates, Index},
-    fetch::{FETCHED, fetch, share},
+    fetch::{fetch, share},
     index::{Id, Owners},
     sorting::sorted_window,
     tenant::{Row, Table, Tenant},
 };
 use crate::{
-    filter::{Comparand, Condition, Operator, Spending},
+    filter::{Comparand, Condition, FETCHED, Lookahead, Operator, Spending},
     limits::WorkExceeded,
     resource::{Position, Sort, SortLead},
     schema::{AttributeId, Mutability, ResourceType},
@@ -44,6 +44,8 @@ pub(super) struct Query<'a> {
     scan: &'a Scan<'a>,
     /// Whether the filter uses a list that is stored separately.
     filters_lists: bool,
+    /// The attributes that the filter and the sort read.
+    lookahead: Lookahead,
 }
 
 type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
@@ -54,7 +56,8 @@ impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let mut is_in_list = |attribute| scan.resource_type.reference_list_of(attribute).is_some();
         let filters_lists = scan.filter.iter().any(|condition| condition.uses(&mut is_in_list));
-        Self { tenant, context, scan, filters_lists }
+        let lookahead = Lookahead::new(scan.resource_type, scan.filter, scan.sort.map(Sort::attribute));
+        Self { tenant, context, scan, filters_lists, lookahead }
     }
 
     /// The page that the scan requests.
@@ -271,7 +274,7 @@ impl<'a> Query<'a> {
         let spending = Spending::stretch(self.context.work());
         while found.len() < most && !rest.as_slice().is_empty() && !spending.is_exceeded() {
             let rows = rest.as_slice().get(..FETCHED).unwrap_or(rest.as_slice());
-            fetch(rows, self.scan.sort);
+            fetch(rows, &self.lookahead);
             let (mut evaluated, mut count, mut missing) = ([false; FETCHED], 0, most - found.len());
             // No row is dropped before all are evaluated: the drop changes the counter of the row, as `share` does.
             for (place, row) in evaluated.iter_mut().zip(rows) {

@@ -417,6 +417,9 @@ fn random_filters_agree_with_a_naive_evaluation() {
         let filter: Filter = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         let compiled = filter.compile(kind, &mut Tolerance::new(Quirks::default()));
         let matcher = compiled.unwrap_or_else(|error| panic!("{text}: {error}"));
+        let together: Vec<_> = matcher.matching(&resources, |resource| resource.root()).collect();
+        let alone: Vec<_> = resources.iter().filter(|resource| matcher.matches(resource.root())).collect();
+        assert_eq!(together, alone, "{text}");
         for (document, resource) in documents.iter().zip(&resources) {
             let expected = tree.holds(document);
             assert_eq!(matcher.matches(resource.root()), expected, "{text}\n{document}");

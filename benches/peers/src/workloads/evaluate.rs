@@ -33,22 +33,26 @@ pub(super) fn run(report: &mut Report) {
             (condition, matcher)
         })
         .collect();
-    let count = |matcher: &Matcher| resources.iter().filter(|user| matcher.matches(black_box(user.root()))).count();
-    let means = report.wants("evaluate/geomean") || report.wants("evaluate/typed");
-    let (mut ratios, mut typed_ratios) = (Vec::new(), Vec::new());
+    let count = |matcher: &Matcher| matcher.matching(black_box(&resources), |user| user.root()).count();
+    let count_alone =
+        |matcher: &Matcher| resources.iter().filter(|user| matcher.matches(black_box(user.root()))).count();
+    let means = ["evaluate/geomean", "evaluate/alone", "evaluate/typed"].into_iter().any(|name| report.wants(name));
+    let (mut ratios, mut alone_ratios, mut typed_ratios) = (Vec::new(), Vec::new(), Vec::new());
     for (condition, matcher) in &conditions {
         let Condition { name, filter, value, typed: typed_condition } = condition;
         let expected: Vec<bool> = trees.iter().map(value).collect();
         assert_eq!(resources.iter().map(|user| matcher.matches(user.root())).collect::<Vec<_>>(), expected, "{name}");
+        let matching: Vec<usize> =
+            matcher.matching(resources.iter().enumerate(), |(_, user)| user.root()).map(|(place, _)| place).collect();
+        assert_eq!(matching, (0..USERS).filter(|place| expected[*place]).collect::<Vec<_>>(), "{name}");
         assert_eq!(typed.iter().map(typed_condition).collect::<Vec<_>>(), expected, "{name}");
         let found = expected.iter().filter(|holds| **holds).count();
         assert!(found > 0, "{name}");
         if !(means || report.wants(name)) {
             continue;
         }
-        let mut contest = Contest::new(USERS)
-            .ours(|| count(matcher))
-            .limit(|| trees.iter().filter(|user| value(black_box(user))).count());
+        let count_trees = || trees.iter().filter(|user| value(black_box(user))).count();
+        let mut contest = Contest::new(USERS).ours(|| count(matcher)).limit(count_trees);
         // A crate with a wrong answer takes no part.
         if evaluate(filter, &trees) == Some(found) {
             contest = contest.peer(EVALUATOR, || evaluate(black_box(filter), &trees));
@@ -57,6 +61,8 @@ pub(super) fn run(report: &mut Report) {
         ratios.extend(outcome.ratio);
         report.contest(name, outcome);
         if means {
+            let outcome = Contest::new(USERS).ours(|| count_alone(matcher)).limit(count_trees).run();
+            alone_ratios.extend(outcome.ratio);
             let outcome = Contest::new(USERS)
                 .ours(|| count(matcher))
                 .limit(|| typed.iter().filter(|user| typed_condition(black_box(user))).count())
@@ -65,6 +71,7 @@ pub(super) fn run(report: &mut Report) {
         }
     }
     report.mean("evaluate/geomean", geometric_mean(&ratios), None);
+    report.mean("evaluate/alone", geometric_mean(&alone_ratios), None);
     report.mean("evaluate/typed", geometric_mean(&typed_ratios), None);
     let evaluated = allocations(|| conditions.iter().map(|(_, matcher)| count(matcher)).sum::<usize>());
     report.allocations("evaluate/allocations", evaluated);
