@@ -10,7 +10,7 @@ use super::{
     answer::{Added, Answer, View},
     call::Call,
     options::{Options, Precondition},
-    rest::rest,
+    rest::{has_long_list, rest_if},
     service_provider::ServiceProvider,
     type_ref::ResourceTypeRef,
 };
@@ -69,7 +69,8 @@ impl<S: Store> ServiceProvider<S> {
         view: View,
         changed: bool,
     ) -> Result<Answer, Error> {
-        rest(&stored.resource).await;
+        let is_long = has_long_list(&stored.resource);
+        rest_if(is_long).await;
         let resource_type = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
@@ -98,7 +99,7 @@ impl<S: Store> ServiceProvider<S> {
             Err(_) if changed => added.displays.clear(),
             Err(error) => return Err(error),
         }
-        rest(&stored.resource).await;
+        rest_if(is_long).await;
         Ok(Answer { stored, added, view, quirks: call.tolerance.applied(), changed })
     }
 

@@ -18,12 +18,18 @@ pub(super) async fn rest_after(values: usize) {
 
 /// Lets other tasks of the thread run if the resource has a long list.
 pub(super) async fn rest(resource: &Resource) {
-    if has_long_list(resource) {
+    rest_if(has_long_list(resource)).await;
+}
+
+/// Lets other tasks of the thread run if a resource in use [has a long list](has_long_list).
+pub(super) async fn rest_if(is_long: bool) {
+    if is_long {
         yield_now().await;
     }
 }
 
-fn has_long_list(resource: &Resource) -> bool {
+/// Whether a phase that visits the values of the resource takes long.
+pub(super) fn has_long_list(resource: &Resource) -> bool {
     let is_long = |value: &Value| matches!(value, Value::List(values) if values.len() > MANY);
     resource.root().iter().any(|(_, value)| {
         is_long(value) || value.as_object().is_some_and(|object| object.iter().any(|(_, value)| is_long(value)))

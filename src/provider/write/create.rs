@@ -12,7 +12,7 @@ use crate::{
         failure::{broken_store, contention, refused},
         options::Options,
         reference::Created,
-        rest::rest,
+        rest::{has_long_list, rest, rest_if},
         retry::Failed,
         service_provider::ServiceProvider,
     },
@@ -49,7 +49,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut call = self.call(context, Action::Create, resource.resource_type().into())?;
         rest(&resource).await;
         let mut prepared = self.prepare_create(&mut call, resource, &Created::new()).await?;
-        rest(&prepared.resource).await;
+        let is_long = has_long_list(&prepared.resource);
+        rest_if(is_long).await;
         let view = self.view(&mut call, options)?.showing(&prepared.given);
         let mut attempts = self.attempts();
         loop {
@@ -57,7 +58,7 @@ impl<S: Store> ServiceProvider<S> {
             let change = self.create_change(&call, prepared, id)?;
             let Change::Create(entry) = &change else { return Err(contention()) };
             let created = Arc::clone(&entry.resource);
-            rest(&created).await;
+            rest_if(is_long).await;
             match self.commit_one(context, change).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
