@@ -33,7 +33,7 @@ pub use self::{
 };
 pub(crate) use self::{
     grammar::parse_patch_path,
-    lookahead::{FETCHED, Lookahead, matching},
+    lookahead::{FETCHED, Lookahead},
     spending::Spending,
 };
 use crate::{

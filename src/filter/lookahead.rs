@@ -1,12 +1,11 @@
-//! The evaluation of many resources. Resources are fetched into the processor's cache some at a time, before they are
-//! evaluated: a read that waits for no other read costs a fraction of a read that does, and a table of many resources is
-//! larger than the cache.
+//! The evaluation of more resources than the processor's cache holds. The values that a filter uses are read from several
+//! resources before the first of these resources is evaluated: reads that do not wait for each other overlap.
 //!
 //! This file reads values and compares none: [`matcher`](super::matcher) evaluates a resource.
 
 use std::{borrow::Borrow, hint::black_box, iter};
 
-use super::Condition;
+use super::{Condition, Matcher};
 use crate::{
     schema::{AttributeId, AttributeType, ResourceType},
     value::{Object, Value},
@@ -15,13 +14,13 @@ use crate::{
 /// The number of resources that are fetched at a time.
 pub(crate) const FETCHED: usize = 32;
 
-/// The number of members of a resource that are fetched, before it is known where an attribute is.
+/// The number of members of a resource that are fetched before an attribute is searched.
 const MEMBERS: usize = 16;
 
 /// The number of attributes whose values are fetched.
 const ATTRIBUTES: usize = 4;
 
-/// The number of values of a list, and of sub-attributes of each of them, that are fetched.
+/// The number of values of a list that are fetched, and the number of sub-attributes of a complex value.
 const VALUES: usize = 4;
 
 /// The top-level attributes whose values an evaluation reads, or the first few of them.
@@ -61,15 +60,24 @@ impl Lookahead {
         place.map(|place| *place = Some(ahead)).is_some()
     }
 
-    /// Fetches the values of the attributes from the first [`FETCHED`] resources with these top-level attributes. The work
-    /// for a resource is that of a few comparisons, however long its lists are.
-    pub(crate) fn fetch<'r>(&self, roots: &(impl Iterator<Item = &'r Object> + Clone)) {
+    /// Fetches the values of the attributes from the first [`FETCHED`] resources of which these are the top-level attributes.
+    /// The work for a resource is bounded, however long its lists are.
+    pub(crate) fn fetch<'r>(&self, resources: impl Iterator<Item = &'r Object>) {
+        let mut roots = [None; FETCHED];
+        for (place, root) in roots.iter_mut().zip(resources) {
+            *place = Some(root);
+        }
+        if let [_, None, ..] = roots {
+            // The reads of a single resource overlap with no other reads.
+            return;
+        }
+        let roots = || roots.iter().copied().flatten();
         // Each loop reads the memory whose addresses the loop before it has fetched.
-        read(roots.clone().map(Object::len));
-        read(roots.clone().map(|root| start_of_object(root, MEMBERS)));
+        read(roots().map(Object::len));
+        read(roots().map(|root| start_of_object(root, MEMBERS)));
         for Ahead { attribute, is_list } in self.attributes.into_iter().flatten() {
             let (mut found, mut near) = ([None; FETCHED], 0);
-            for (value, root) in found.iter_mut().zip(roots.clone()) {
+            for (value, root) in found.iter_mut().zip(roots()) {
                 *value = root.get_near(attribute, &mut near);
             }
             let values = || found.iter().copied().flatten();
@@ -85,13 +93,15 @@ impl Lookahead {
 }
 
 impl Ahead {
-    /// The top-level attribute of `attribute`; `None` if its value points to no other memory.
+    /// The top-level attribute of `attribute`; `None` if an evaluation rarely reads memory outside the object for its value.
     fn new(resource_type: &ResourceType, attribute: AttributeId) -> Option<Self> {
         let attribute = resource_type.top_level(attribute);
         let definition = resource_type.attribute(attribute);
         let is_list = definition.is_multi_valued();
-        let is_small =
-            matches!(definition.data_type(), AttributeType::Boolean | AttributeType::Integer | AttributeType::DateTime);
+        let is_small = matches!(
+            definition.data_type(),
+            AttributeType::Boolean | AttributeType::Integer | AttributeType::Decimal | AttributeType::DateTime
+        );
         (is_list || !is_small).then_some(Self { attribute, is_list })
     }
 }
@@ -116,30 +126,63 @@ fn start_of_object(object: &Object, most: usize) -> usize {
     object.iter().take(most).step_by(2).map(|(id, _)| id.index()).fold(0, usize::wrapping_add)
 }
 
-/// The items whose resources satisfy all conditions. `root` gives the top-level attributes of an item's resource.
-pub(crate) fn matching<T, C: Borrow<Condition>>(
-    resource_type: &ResourceType,
-    conditions: &[C],
-    items: impl IntoIterator<Item = T>,
-    root: impl Fn(&T) -> &Object,
-) -> impl Iterator<Item = T> {
-    let lookahead = Lookahead::new(resource_type, conditions, []);
-    let mut items = items.into_iter().fuse();
-    let (mut fetched, mut next) = ([const { None }; FETCHED], FETCHED);
-    iter::from_fn(move || {
-        loop {
-            if next == FETCHED {
-                for place in &mut fetched {
-                    *place = items.next();
+impl Matcher {
+    /// The items whose resources satisfy the filter, in their order. For a host that has more resources in memory than the
+    /// processor's cache holds: the values that the filter uses are read from 32 resources before the first of these
+    /// resources is evaluated, so that the reads overlap. For resources in the cache, [`Matcher::matches`] takes less time.
+    ///
+    /// `root` gives the top-level attributes of an item's resource, and is called twice for each item, so `root` should only
+    /// return a reference. The resource must be of the type [`Matcher::resource_type`]; for another type the result has no
+    /// meaning. The returned iterator contains up to 32 items, which should therefore be references, and reads up to 31 items
+    /// ahead. Its drop drops these items.
+    ///
+    /// ```
+    /// use scim_core::{
+    ///     filter::Filter, quirks::{Quirks, Tolerance}, resource::Resource, schema::{AttributeId, Registry}, value::Value,
+    /// };
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let user_name = user.child(AttributeId::ROOT, "userName").expect("defined");
+    /// let users: Vec<Resource> = ["bjensen", "jsmith", "babs"]
+    ///     .into_iter()
+    ///     .map(|name| {
+    ///         let mut resource = Resource::new(user.clone());
+    ///         resource.root_mut().insert(user_name, Value::String(name.into()));
+    ///         resource
+    ///     })
+    ///     .collect();
+    ///
+    /// let filter: Filter = r#"userName sw "B""#.parse()?;
+    /// let matcher = filter.compile(user, &mut Tolerance::new(Quirks::default()))?;
+    /// let found = matcher.matching(&users, |user| user.root());
+    /// let names: Vec<_> = found.filter_map(|user| user.root().get(user_name)?.as_str()).collect();
+    /// assert_eq!(names, ["bjensen", "babs"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn matching<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        root: impl Fn(&T) -> &Object,
+    ) -> impl Iterator<Item = T> {
+        let lookahead = Lookahead::new(self.resource_type(), self.conditions(), []);
+        let mut items = items.into_iter().fuse();
+        let (mut fetched, mut next) = ([const { None }; FETCHED], FETCHED);
+        iter::from_fn(move || {
+            loop {
+                if next == FETCHED {
+                    for place in &mut fetched {
+                        *place = items.next();
+                    }
+                    lookahead.fetch(fetched.iter().flatten().map(&root));
+                    next = 0;
                 }
-                lookahead.fetch(&fetched.iter().map_while(Option::as_ref).map(&root));
-                next = 0;
+                let item = fetched.get_mut(next)?.take()?;
+                next += 1;
+                if self.matches(root(&item)) {
+                    return Some(item);
+                }
             }
-            let item = fetched.get_mut(next)?.take()?;
-            next += 1;
-            if conditions.iter().all(|condition| condition.borrow().matches(root(&item))) {
-                return Some(item);
-            }
-        }
-    })
+        })
+    }
 }

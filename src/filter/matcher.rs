@@ -8,7 +8,6 @@ use std::{cmp::Ordering, sync::Arc};
 use super::{
     Operator,
     condition::{Comparand, Comparison, Condition},
-    lookahead::matching,
     spending::Spending,
 };
 use crate::{
@@ -68,44 +67,6 @@ impl Matcher {
     /// [`Matcher::resource_type`]; for another type the result has no meaning.
     pub fn matches(&self, root: &Object) -> bool {
         self.conditions.iter().all(|condition| condition.matches(root))
-    }
-
-    /// The items whose resources satisfy the filter, in their order, for a host that has many resources in memory. This
-    /// takes less time than [`Matcher::matches`] for each item, since the values that the filter uses are fetched from some
-    /// resources at a time. So an iterator of items is read up to 32 items before an item is needed.
-    ///
-    /// `root` gives the top-level attributes of an item's resource, which must be of the type [`Matcher::resource_type`].
-    ///
-    /// ```
-    /// use scim_core::{
-    ///     filter::Filter, quirks::{Quirks, Tolerance}, resource::Resource, schema::{AttributeId, Registry}, value::Value,
-    /// };
-    ///
-    /// let registry = Registry::standard();
-    /// let user = registry.resource_type("User").expect("registered");
-    /// let user_name = user.child(AttributeId::ROOT, "userName").expect("defined");
-    /// let users: Vec<Resource> = ["bjensen", "jsmith", "babs"]
-    ///     .into_iter()
-    ///     .map(|name| {
-    ///         let mut resource = Resource::new(user.clone());
-    ///         resource.root_mut().insert(user_name, Value::String(name.into()));
-    ///         resource
-    ///     })
-    ///     .collect();
-    ///
-    /// let filter: Filter = r#"userName sw "B""#.parse()?;
-    /// let matcher = filter.compile(user, &mut Tolerance::new(Quirks::default()))?;
-    /// let found = matcher.matching(&users, |user| user.root());
-    /// let names: Vec<_> = found.filter_map(|user| user.root().get(user_name)?.as_str()).collect();
-    /// assert_eq!(names, ["bjensen", "babs"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn matching<T>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-        root: impl Fn(&T) -> &Object,
-    ) -> impl Iterator<Item = T> {
-        matching(&self.resource_type, &self.conditions, items, root)
     }
 
     /// Like [`Matcher::matches`], but charges the evaluation to the work of a request.

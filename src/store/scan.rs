@@ -5,7 +5,7 @@ use std::{cmp::Ordering, fmt, sync::Arc};
 
 use super::Version;
 use crate::{
-    filter::{Condition, matching},
+    filter::Condition,
     resource::{Position, Resource, Sort},
     schema::{AttributeId, ResourceType},
     value::Text,
@@ -329,8 +329,8 @@ impl Scan<'_> {
     /// For stores that have all the resources in memory. A store that leaves its filtering to this function may answer
     /// [`Pushdown::Exact`] for every condition on stored attributes.
     pub fn select(&self, all: impl IntoIterator<Item = Stored>) -> Page {
-        let mut found: Vec<Stored> =
-            matching(self.resource_type, self.filter, all, |stored| stored.resource.root()).collect();
+        let fits = |stored: &Stored| self.filter.iter().all(|condition| condition.matches(stored.resource.root()));
+        let mut found: Vec<Stored> = all.into_iter().filter(fits).collect();
         let order = |left: &Stored, right: &Stored| -> Ordering {
             match self.sort {
                 Some(sort) => sort.compare(&left.resource, &right.resource),

@@ -41,8 +41,8 @@ impl Object {
         self.members.iter().find(|(id, _)| *id == attribute).map(|(_, value)| value)
     }
 
-    /// As [`get`](Self::get), for many objects of one form. `place` is the place of the attribute in the last object: the
-    /// search begins there, and sets the place in this object.
+    /// As [`get`](Self::get), for many objects of one form. `place` is the place of the attribute in an earlier object, which
+    /// is tried first. A search of the whole object follows, and sets `place` if the object has the attribute.
     #[inline]
     pub(crate) fn get_near(&self, attribute: AttributeId, place: &mut usize) -> Option<&Value> {
         if let Some((id, value)) = self.members.get(*place)

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     candidates::{Candidates, Index},
-    fetch::{fetch, share},
+    fetch::share,
     index::{Id, Owners},
     sorting::sorted_window,
     tenant::{Row, Table, Tenant},
@@ -44,8 +44,6 @@ pub(super) struct Query<'a> {
     scan: &'a Scan<'a>,
     /// Whether the filter uses a list that is stored separately.
     filters_lists: bool,
-    /// The attributes that the filter and the sort read.
-    lookahead: Lookahead,
 }
 
 type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
@@ -56,8 +54,7 @@ impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let mut is_in_list = |attribute| scan.resource_type.reference_list_of(attribute).is_some();
         let filters_lists = scan.filter.iter().any(|condition| condition.uses(&mut is_in_list));
-        let lookahead = Lookahead::new(scan.resource_type, scan.filter, scan.sort.map(Sort::attribute));
-        Self { tenant, context, scan, filters_lists, lookahead }
+        Self { tenant, context, scan, filters_lists }
     }
 
     /// The page that the scan requests.
@@ -247,10 +244,15 @@ impl<'a> Query<'a> {
         found: &mut Vec<T>,
         item: impl Fn(Arc<Row>) -> T,
     ) -> Result<(), StoreError> {
+        let lookahead = (rows.len() > 1).then(|| {
+            let sorted_by = self.scan.sort.map(Sort::attribute);
+            Lookahead::new(self.scan.resource_type, self.scan.filter, sorted_by)
+        });
         let mut rest = rows.into_iter();
         while found.len() < most && !rest.as_slice().is_empty() {
             let (count, before) = (rest.len(), found.len());
-            self.add_in_one_stretch(&mut rest, most, found, &item).map_err(|_| StoreError::TooMany)?;
+            self.add_in_one_stretch(lookahead.as_ref(), &mut rest, most, found, &item)
+                .map_err(|_| StoreError::TooMany)?;
             if rest.len() == count
                 && found.len() == before
                 && let Some(row) = rest.next()
@@ -266,6 +268,7 @@ impl<'a> Query<'a> {
     /// Evaluates rows until a stretch of work is spent. The row that exceeds the stretch remains in `rest`.
     fn add_in_one_stretch<T>(
         &self,
+        lookahead: Option<&Lookahead>,
         rest: &mut std::vec::IntoIter<Arc<Row>>,
         most: usize,
         found: &mut Vec<T>,
@@ -274,7 +277,9 @@ impl<'a> Query<'a> {
         let spending = Spending::stretch(self.context.work());
         while found.len() < most && !rest.as_slice().is_empty() && !spending.is_exceeded() {
             let rows = rest.as_slice().get(..FETCHED).unwrap_or(rest.as_slice());
-            fetch(rows, &self.lookahead);
+            if let Some(lookahead) = lookahead {
+                lookahead.fetch(rows.iter().map(|row| row.head.resource.root()));
+            }
             let (mut evaluated, mut count, mut missing) = ([false; FETCHED], 0, most - found.len());
             // No row is dropped before all are evaluated: the drop changes the counter of the row, as `share` does.
             for (place, row) in evaluated.iter_mut().zip(rows) {

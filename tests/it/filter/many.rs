@@ -76,18 +76,26 @@ fn many_resources_satisfy_a_filter_if_each_does() {
     }
 }
 
-/// The items need not be resources, and may be owned.
+/// The items need not be resources, and may be owned. Each item gives its resource twice: for the fetch and the evaluation.
 #[test]
 fn items_are_returned_as_they_are_given() {
     let registry = registry();
     let matcher = matcher(&registry, r#"title eq "guide""#);
     let users = users(&registry, 40);
     let shared: Vec<(usize, Arc<Resource>)> = users.into_iter().map(Arc::new).enumerate().collect();
-    let found: Vec<usize> = matcher.matching(shared, |(_, user)| user.root()).map(|(number, _)| number).collect();
+    let calls = Cell::new(0);
+    let found: Vec<usize> = matcher
+        .matching(shared, |(_, user)| {
+            calls.set(calls.get() + 1);
+            user.root()
+        })
+        .map(|(number, _)| number)
+        .collect();
     assert_eq!(found, [2, 6, 10, 14, 18, 22, 26, 30, 34, 38]);
+    assert_eq!(calls.get(), 80);
 }
 
-/// A caller that needs one item reads a bounded number of items, and an iterator that has ended is not asked again.
+/// A caller that needs one item reads a bounded number of items.
 #[test]
 fn few_items_are_read_before_they_are_needed() {
     let registry = registry();
@@ -101,8 +109,15 @@ fn few_items_are_read_before_they_are_needed() {
         assert!((number..number + 32).contains(&read.get()), "{} items were read for {number}", read.get());
     }
     assert_eq!((found.next().map(Resource::id), found.next().map(Resource::id)), (None, None));
+}
 
-    let mut rest = all.iter().take(3);
+/// An iterator of items that has ended is not read again.
+#[test]
+fn items_are_read_to_their_end_once() {
+    let registry = registry();
+    let matcher = matcher(&registry, "id pr");
+    let all = users(&registry, 3);
+    let mut rest = all.iter();
     let mut has_ended = false;
     let ends_once = std::iter::from_fn(|| {
         let item = rest.next();
