@@ -63,21 +63,23 @@ impl Lookahead {
     /// Fetches the values of the attributes from the first [`FETCHED`] resources of which these are the top-level attributes.
     /// The work for a resource is bounded, however long its lists are.
     pub(crate) fn fetch<'r>(&self, resources: impl Iterator<Item = &'r Object>) {
-        let mut roots = [None; FETCHED];
+        let nothing = Object::new();
+        let (mut roots, mut count) = ([&nothing; FETCHED], 0);
         for (place, root) in roots.iter_mut().zip(resources) {
-            *place = Some(root);
+            *place = root;
+            count += 1;
         }
-        if let [_, None, ..] = roots {
+        let roots = roots.get(..count).unwrap_or_default();
+        if roots.len() < 2 {
             // The reads of a single resource overlap with no other reads.
             return;
         }
-        let roots = || roots.iter().copied().flatten();
         // Each loop reads the memory whose addresses the loop before it has fetched.
-        read(roots().map(Object::len));
-        read(roots().map(|root| start_of_object(root, MEMBERS)));
+        read(roots.iter().map(|root| root.len()));
+        read(roots.iter().map(|root| start_of_object(root, MEMBERS)));
         for Ahead { attribute, is_list } in self.attributes.into_iter().flatten() {
             let (mut found, mut near) = ([None; FETCHED], 0);
-            for (value, root) in found.iter_mut().zip(roots()) {
+            for (value, root) in found.iter_mut().zip(roots) {
                 *value = root.get_near(attribute, &mut near);
             }
             let values = || found.iter().copied().flatten();
