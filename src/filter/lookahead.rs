@@ -125,7 +125,7 @@ fn start(value: &Value) -> usize {
 
 /// Reads the first members of an object, of which two share a line of the cache.
 fn start_of_object(object: &Object, most: usize) -> usize {
-    object.iter().take(most).step_by(2).map(|(id, _)| id.index()).fold(0, usize::wrapping_add)
+    object.iter().take(most).step_by(2).map(|(id, _)| id.index()).sum()
 }
 
 impl Matcher {

@@ -244,15 +244,15 @@ impl<'a> Query<'a> {
         found: &mut Vec<T>,
         item: impl Fn(Arc<Row>) -> T,
     ) -> Result<(), StoreError> {
-        let lookahead = (rows.len() > 1).then(|| {
-            let sorted_by = self.scan.sort.map(Sort::attribute);
-            Lookahead::new(self.scan.resource_type, self.scan.filter, sorted_by)
-        });
+        // The reads of one row overlap with no other reads, so the filter is not searched for its attributes.
+        let lookahead = match &rows[..] {
+            [] | [_] => Lookahead::default(),
+            _ => Lookahead::new(self.scan.resource_type, self.scan.filter, self.scan.sort.map(Sort::attribute)),
+        };
         let mut rest = rows.into_iter();
         while found.len() < most && !rest.as_slice().is_empty() {
             let (count, before) = (rest.len(), found.len());
-            self.add_in_one_stretch(lookahead.as_ref(), &mut rest, most, found, &item)
-                .map_err(|_| StoreError::TooMany)?;
+            self.add_in_one_stretch(&lookahead, &mut rest, most, found, &item).map_err(|_| StoreError::TooMany)?;
             if rest.len() == count
                 && found.len() == before
                 && let Some(row) = rest.next()
@@ -268,7 +268,7 @@ impl<'a> Query<'a> {
     /// Evaluates rows until a stretch of work is spent. The row that exceeds the stretch remains in `rest`.
     fn add_in_one_stretch<T>(
         &self,
-        lookahead: Option<&Lookahead>,
+        lookahead: &Lookahead,
         rest: &mut std::vec::IntoIter<Arc<Row>>,
         most: usize,
         found: &mut Vec<T>,
@@ -277,9 +277,7 @@ impl<'a> Query<'a> {
         let spending = Spending::stretch(self.context.work());
         while found.len() < most && !rest.as_slice().is_empty() && !spending.is_exceeded() {
             let rows = rest.as_slice().get(..FETCHED).unwrap_or(rest.as_slice());
-            if let Some(lookahead) = lookahead {
-                lookahead.fetch(rows.iter().map(|row| row.head.resource.root()));
-            }
+            lookahead.fetch(rows.iter().map(|row| row.head.resource.root()));
             let (mut evaluated, mut count, mut missing) = ([false; FETCHED], 0, most - found.len());
             // No row is dropped before all are evaluated: the drop changes the counter of the row, as `share` does.
             for (place, row) in evaluated.iter_mut().zip(rows) {
